@@ -1,0 +1,48 @@
+# `make` alone explains itself. Every target but help and clean makes .venv/ first if it is not there.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export TLK_OFFLINE ?= 1
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check format bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1|\2/' | \
+		awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(STAMP) ## make .venv/ with tlk and everything it needs
+
+demo: $(STAMP) ## draw the embedded competition, train, evaluate, write submissions/demo.csv (BACKBONE=NAME adds its recipes)
+	@$(BIN)/tlk demo $(if $(BACKBONE),--backbone '$(BACKBONE)')
+
+test: $(STAMP) ## run all tests, with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-fast: $(STAMP) ## run the tests that take no more than a few seconds
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: $(STAMP) ## lint, formatting, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## speed and memory, as ratios in one run
+	$(BIN)/python -m pytest tests/benchmarks -m '' -s -o addopts=
+
+clean: ## remove .venv/, caches and what the demo made
+	rm -rf $(VENV) .tlk build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf demo submissions/demo.csv folds/demo-*.csv

@@ -1,0 +1,53 @@
+"""Fixtures: a small embedded competition and tiny networks on disk, made once a session."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["TLK_OFFLINE"] = "1"
+
+PAIRS = 110  # the smallest round number that gives five folds lists of 20
+QUERIES = 40
+
+
+@pytest.fixture(scope="session")
+def competition_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded competition, small."""
+    from tlk.data.demo import draw_competition
+
+    folder = tmp_path_factory.mktemp("drawn") / "small"
+    draw_competition(folder, pairs=PAIRS, queries=QUERIES, seed=3)
+    return folder
+
+
+@pytest.fixture
+def workspace_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder without TLK_… settings that would leak in."""
+    for name in ("TLK_DATA", "TLK_CACHE", "TLK_PIXEL_CACHE_GB"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session", params=["test_efficientnet", "test_resnet", "test_vit", "test_convnext"])
+def backbone_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random network, saved the way timm reads it from a folder."""
+    return save_backbone(request.param, tmp_path_factory.mktemp("backbones"))
+
+
+def save_backbone(name: str, parent: Path) -> Path:
+    """Save a random timm network called `name` below `parent`."""
+    from tlk import torchvision_schemas
+
+    torchvision_schemas.declare()
+    import timm
+    import torch
+    from timm.models import save_for_hf
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = timm.create_model(name, pretrained=False)
+    folder = parent / name
+    save_for_hf(model, folder, safe_serialization=True)
+    return folder

@@ -1,0 +1,70 @@
+"""What commands share: notes and progress on stderr, tables on stdout, options that mean the same everywhere."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder or zip of the competition; default TLK_DATA, else data/.")
+]
+RunsOption = Annotated[Path | None, typer.Option("--runs", help="Folder of the runs; default runs/.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+TopkOption = Annotated[int, typer.Option("--topk", help="Show top-1 to top-K.")]
+
+
+class Console:
+    """A reporter for people: everything on stderr, progress bars only on a terminal."""
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def track(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a progress bar with rate and time left; it appears with the first step."""
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        console = RichConsole(stderr=True)
+        with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+            tasks: list[Any] = []
+
+            def step(done: int, total: int) -> None:
+                tasks.extend([progress.add_task(what, total=total, rate="")] if not tasks else [])
+                speed = progress.tasks[0].speed
+                progress.update(tasks[0], completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+            yield step
+
+
+def print_json(document: Any) -> None:
+    """Print exactly one JSON document."""
+    print(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+def print_table(header: list[str], rows: list[list[str]], title: str = "") -> None:
+    """Print a table that fits 80 columns where it can, and pipes."""
+    from rich import box
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for i, name in enumerate(header):
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = RichConsole(highlight=False, markup=False)
+    console.print(table)
+
+
+def percent(value: float, interval: tuple[float, float] | list[float] | None = None) -> str:
+    """Return an accuracy in percent, with its interval if there is one."""
+    text = f"{100 * value:.1f}"
+    return text if interval is None else f"{text} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"

@@ -1,0 +1,41 @@
+"""`tlk data …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tlk.cli.console import Console, JsonOption, print_json
+
+app = typer.Typer(help="Draw the embedded competition, or look over real data.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("demo")
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")],
+    pairs: Annotated[int, typer.Option(help="Training pairs.")] = 400,
+    queries: Annotated[int, typer.Option(help="Test queries.")] = 200,
+    seed: Annotated[int, typer.Option(help="Another seed is another competition.")] = 0,
+) -> None:
+    """Draw the embedded competition into DIR."""
+    from tlk.data.demo import draw_competition
+
+    draw_competition(folder, pairs=pairs, queries=queries, seed=seed)
+    print(f"{folder}: {pairs} training pairs, {queries} test queries; the answers are in test_truth.csv")
+
+
+@app.command("check")
+def check(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Folder or zip; default TLK_DATA, else data/.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Count, and look for faults, duplicates, and leaks between train and test; exit code 2 if there are faults."""
+    from tlk.workflows.check_data import check_data
+    from tlk.workflows.workspace import Workspace
+
+    result = check_data(Workspace.here(folder), Console())
+    print_json(result) if json else _print_check(result)
+    if result["faults"]:
+        from tlk.errors import UserError
+
+        raise UserError(f"{len(result['faults'])} faults in the data, the first: {result['faults'][0]}\nsee the list above")

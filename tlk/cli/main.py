@@ -1,0 +1,90 @@
+"""The command line: one file a command, errors that help, exit codes 0, 1 and 2."""
+
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+
+from tlk.cli import check_submission, data, demo, embed, evaluate, folds, predict, recipes, train
+from tlk.errors import UserError
+
+app = typer.Typer(
+    name="tlk",
+    help="Which of these twenty pictures looks like that one? Folds, embeddings, heads, submissions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data")
+app.command("demo")(demo.demo)
+app.command("folds")(folds.folds)
+app.command("recipes")(recipes.recipes)
+app.command("train")(train.train)
+app.command("embed")(embed.embed)
+app.command("eval")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("check-submission")(check_submission.check_submission)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    if version:
+        from tlk import __version__
+
+        print(f"tlk {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code: 0 done, 1 a bug of ours, 2 for the user to mend, 130 interrupted."""
+    try:
+        result: Any = app(arguments, prog_name="tlk", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        return _complain(_usage(error), 2)
+    except UserError as error:
+        return _complain(str(error), 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted; what was complete is kept", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has seen enough
+        return 0
+    except Exception as error:
+        return _complain(f"tlk failed: {type(error).__name__}: {error}\n{_log()}", 1)
+
+
+def _complain(message: str, code: int) -> int:
+    print("error: " + "\n".join(message.splitlines()[:3]), file=sys.stderr, flush=True)
+    return code
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "tlk"
+    return f"{message}\nsee: {command} --help"
+
+
+def _log() -> str:
+    """Keep the traceback and say where it lies."""
+    with tempfile.NamedTemporaryFile("w", prefix="tlk-", suffix=".log", delete=False, encoding="utf-8") as file:
+        file.write(" ".join(sys.argv) + "\n")
+        traceback.print_exc(file=file)
+    return f"this is a bug of tlk, not of yours: the traceback is in {Path(file.name)}"

@@ -1,0 +1,23 @@
+"""`tlk predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption
+
+
+def predict(
+    run: Annotated[str | None, typer.Argument(help="A run; default the best by out-of-fold top-2.")] = None,
+    data: DataOption = None,
+    runs: RunsOption = None,
+    out: Annotated[Path | None, typer.Option(help="Submission; default submissions/<run>.csv.")] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Score the test lists and write the submission CSV."""
+    from tlk.workflows.predict import predict as work
+    from tlk.workflows.workspace import Workspace
+
+    done = work(Workspace.here(data, runs), run, out, device, Console())
+    print(f"{done.path}: {done.queries} queries, run {done.run.name}, {done.heads} models averaged, strictly per query")

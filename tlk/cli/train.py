@@ -1,0 +1,52 @@
+"""`tlk train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, percent
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe's name (see tlk recipes) or a .toml file; default adapter.")
+    ] = None,
+    data: DataOption = None,
+    runs: RunsOption = None,
+    folds: Annotated[Path | None, typer.Option(help="Fold table; default folds/<data>-k5-seed0.csv.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run; default the recipe's.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Any timm name, hf-hub:NAME, or local-dir:PATH for weights on disk.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeatable.")
+    ] = None,
+    device: DeviceOption = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Train once more on all pairs; predict then uses that model alone.")
+    ] = False,
+) -> None:
+    """Train a recipe on all folds and print its out-of-fold accuracy."""
+    from tlk.workflows.train import TrainOptions
+    from tlk.workflows.train import train as work
+    from tlk.workflows.workspace import Workspace
+
+    options = TrainOptions(
+        recipe=recipe,
+        folds=folds,
+        run=run,
+        backbone=backbone,
+        settings=tuple(settings or ()),
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        refit=refit,
+    )
+    done, numbers = work(Workspace.here(data, runs), options, Console())
+    sampled = percent(numbers["top_k"]["2"], numbers["ci95"]["2"])
+    expected = percent(numbers["expected_top_k"]["2"], numbers["expected_ci95"]["2"])
+    print(f"run {done.name}: out-of-fold top-2 {sampled} % of {numbers['n']} pairs (expected {expected} %)")
+    print(f"kept in {done.folder}; next: tlk eval {done.name}, tlk predict {done.name}")

@@ -1,0 +1,153 @@
+"""The competition's own layout: pairs to learn from, and lists of candidates to choose from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tlk.data.images import SUFFIXES
+from tlk.data.source import Source, open_source
+from tlk.tables import Table, parse_table, require_header
+from tlk.errors import UserError, summarise
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Labelled pairs: `lefts[i]` looks like `rights[i]`; each id once."""
+
+    lefts: tuple[str, ...]
+    rights: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.lefts)
+
+
+@dataclass(frozen=True)
+class CandidateLists:
+    """One list of candidates (right ids) for each query (a left id), all of one length."""
+
+    queries: tuple[str, ...]
+    candidates: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def length(self) -> int:
+        """Candidates in each list."""
+        return len(self.candidates[0])
+
+    @property
+    def gallery(self) -> tuple[str, ...]:
+        """Every right id that stands in a list, once, sorted."""
+        return tuple(sorted({candidate for row in self.candidates for candidate in row}))
+
+
+class Competition:
+    """A folder or zip in the competition's layout; either half may be absent until it is asked for."""
+
+    def __init__(self, location: Path) -> None:
+        self.source: Source = open_source(location)
+        self._folders: dict[str, dict[str, str]] = {}
+
+    @property
+    def name(self) -> str:
+        """What folds and manifests call the data: the name of the folder or zip."""
+        return self.source.name
+
+    def has_train(self) -> bool:
+        """Return whether the labelled half is there."""
+        return self.source.exists("train.csv")
+
+    def has_test(self) -> bool:
+        """Return whether the half with the candidate lists is there."""
+        return self.source.exists("test_candidates.csv")
+
+    def train_pairs(self) -> Pairs:
+        """Read train.csv and find every image that it names.
+
+        Raises:
+            UserError: the table is missing or faulty, or an id has no image.
+        """
+        table = self._table("train.csv")
+        require_header(table, ("left", "right"))
+        lefts, rights = table.column("left"), table.column("right")
+        for column, ids in (("left", lefts), ("right", rights)):
+            _refuse_repeats(table, column, ids)
+            self.paths(f"train/{column}", ids, table)
+        return Pairs(tuple(lefts), tuple(rights))
+
+    def test_lists(self) -> CandidateLists:
+        """Read test_candidates.csv and find every image that it names.
+
+        Raises:
+            UserError: the table is missing or faulty, or an id has no image.
+        """
+        table = self._table("test_candidates.csv")
+        width = len(table.header) - 1
+        require_header(table, ("left", *(f"c{i}" for i in range(max(width, 2)))))
+        queries = table.column("left")
+        _refuse_repeats(table, "left", queries)
+        candidates = [row[1:] for row in table.rows]
+        for row, line in zip(candidates, table.lines, strict=True):
+            if len(set(row)) < len(row):
+                raise UserError(f"{table.name}, line {line}: a candidate stands in the list twice\nremove the repeat")
+        lists = CandidateLists(tuple(queries), tuple(candidates))
+        self.paths("test/left", queries, table)
+        self.paths("test/right", lists.gallery, table)
+        return lists
+
+    def paths(self, folder: str, ids: Iterable[str], table: Table | None = None) -> list[str]:
+        """Return the path of each id's image in `folder`.
+
+        Raises:
+            UserError: an id is not a plain name, or has no image; `table` says where the ids came from.
+        """
+        index = self.images(folder)
+        origin = table.name if table else self.source.location
+        paths: list[str] = []
+        missing: list[str] = []
+        for name in ids:
+            path = index.get(name)
+            if path is not None:
+                paths.append(path)
+            elif not is_plain_id(name):
+                raise UserError(f"{origin}: {name[:60]!r} is not an id\nan id is the name of an image without its ending")
+            else:
+                missing.append(name)
+        if missing:
+            raise UserError(
+                f"{origin}: no image in {self.source.location}/{folder} for {summarise([repr(m) for m in missing])}\n"
+                "put the images there, or take the rows out of the table"
+            )
+        return paths
+
+    def images(self, folder: str) -> dict[str, str]:
+        """Return id → path of the images directly in `folder`; stray files are not images."""
+        if folder not in self._folders:
+            names = (PurePosixPath(name) for name in self.source.files(folder))
+            self._folders[folder] = {n.stem: f"{folder}/{n}" for n in names if n.suffix.lower() in SUFFIXES}
+        return self._folders[folder]
+
+    def _table(self, name: str) -> Table:
+        if not self.source.exists(name):
+            raise UserError(f"{self.source.location} has no {name}\npoint --data at a folder or zip that has one")
+        table = parse_table(self.source.read(name), f"{self.source.location}/{name}")
+        if not table.rows:
+            raise UserError(f"{table.name} has a header but no rows")
+        return table
+
+
+def is_plain_id(name: str) -> bool:
+    """Return whether `name` can be the name of a file in one folder: never a path, never empty or unprintable."""
+    return name.strip() not in ("", ".", "..") and not set(name) & set("/\\") and name.isprintable()
+
+
+def _refuse_repeats(table: Table, column: str, ids: Sequence[str]) -> None:
+    first: dict[str, int] = {}
+    for name, line in zip(ids, table.lines, strict=True):
+        if name in first:
+            raise UserError(
+                f"{table.name}, line {line}: {column} id {name!r} stands in line {first[name]} already\n"
+                "each id belongs to one row: remove one of the two"
+            )
+        first[name] = line

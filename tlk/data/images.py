@@ -1,0 +1,58 @@
+"""Bytes to pixels: every mode that image files come in ends as RGB."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tlk.errors import UserError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+
+# Pixels are kept no larger than this on either side. Backbones see 224 to 448 of them, descriptors fewer; a museum's
+# 50-megapixel scan costs no more than a thumbnail from here on.
+MAX_SIDE = 512
+
+
+def decode_image(data: bytes, name: str) -> np.ndarray:
+    """Decode an image file to `(h, w, 3)` uint8 RGB, turned as its EXIF says, alpha laid on white.
+
+    Images larger than `MAX_SIDE` are reduced to it. Of an animation the first frame counts. `name` is for messages.
+
+    Raises:
+        UserError: not an image, truncated, or so large that it must be a trap (Pillow's limit, 179 megapixels).
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG: decode at a reduced scale where that is enough
+            image.load()
+            rgb = _to_rgb(ImageOps.exif_transpose(image))
+            rgb.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            return np.asarray(rgb)
+    except UnidentifiedImageError as error:
+        what = "it is empty" if not data else "it is not an image that can be read"
+        raise UserError(f"cannot decode {name}: {what}\nreplace the file, or take its id out of the tables") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"cannot decode {name}: {error}\nreduce the image first") from error
+    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
+        raise UserError(f"cannot decode {name}: {error}\nreplace the file, or take its id out of the tables") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_eight_bits(grey: np.ndarray) -> np.ndarray:
+    """Map 16-bit integers, or floats in 0…1 or 0…255, to uint8."""
+    values = np.nan_to_num(grey.astype(np.float64))
+    if grey.dtype.kind == "f":
+        scale = 255.0 if values.max(initial=0) <= 1 else 1.0
+    else:
+        scale = 1 / 257 if values.max(initial=0) > 255 or grey.dtype == np.uint16 else 1.0
+    return np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)

@@ -1,0 +1,86 @@
+"""Images of one source, in order, decoded ahead by worker threads."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from tlk.data.images import decode_image
+from tlk.data.pixels import PixelCache
+from tlk.data.shards import KEY
+from tlk.data.source import Source
+
+T = TypeVar("T")
+
+_AHEAD = 64
+
+
+class ImageReader:
+    """Reads, hashes and decodes the images of `source`; with `pixels`, a second pass decodes nothing."""
+
+    def __init__(self, source: Source, pixels: PixelCache | None = None) -> None:
+        self._source = source
+        self._pixels = pixels
+        self._keys: dict[str, bytes] = {}
+
+    def keys(self, paths: Sequence[str]) -> np.ndarray:
+        """Return the `(n,)` content keys of the files: 16 bytes of BLAKE2 over each file's bytes.
+
+        Raises:
+            UserError: a file cannot be read.
+        """
+        new = [path for path in dict.fromkeys(paths) if path not in self._keys]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            keys = pool.map(lambda path: content_key(self._source.read(path)), new)
+            self._keys.update(zip(new, keys, strict=True))
+        return np.array([self._keys[path] for path in paths], KEY)
+
+    def images(self, paths: Sequence[str]) -> Iterator[np.ndarray]:
+        """Yield each path's `(h, w, 3)` uint8 image, in order; at most a few dozen are in memory.
+
+        Raises:
+            UserError: a file cannot be read or decoded.
+        """
+        return self.prepared(paths, lambda image: image)
+
+    def prepared(self, paths: Sequence[str], prepare: Callable[[np.ndarray], T]) -> Iterator[T]:
+        """Yield `prepare(image)` of each path's image, in order; the worker threads prepare, too.
+
+        Raises:
+            UserError: a file cannot be read or decoded.
+        """
+        running: deque[Future[T]] = deque()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                for path in paths:
+                    running.append(pool.submit(lambda name: prepare(self._load(name)), path))
+                    if len(running) >= _AHEAD:
+                        yield running.popleft().result()
+                while running:
+                    yield running.popleft().result()
+            finally:
+                for future in running:
+                    future.cancel()
+        if self._pixels is not None:
+            self._pixels.flush()
+
+    def _load(self, path: str) -> np.ndarray:
+        known = self._keys.get(path)
+        if self._pixels is not None and known is not None:
+            cached = self._pixels.get(known)
+            if cached is not None:
+                return cached
+        data = self._source.read(path)
+        image = decode_image(data, f"{self._source.location}/{path}")
+        if self._pixels is not None:
+            self._pixels.put(content_key(data), image)
+        return image
+
+
+def content_key(data: bytes) -> bytes:
+    """Return the 16-byte key of a file's content."""
+    return hashlib.blake2b(data, digest_size=16).digest()

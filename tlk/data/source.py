@@ -1,0 +1,125 @@
+"""A data set's files, whether they lie in a folder or still in the downloaded zip."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from tlk.errors import UserError
+
+# No image or table of a competition comes near this; a zip that claims more is a mistake or a trap.
+MAX_FILE_BYTES = 256 * 1024 * 1024
+
+
+class Source(Protocol):
+    """Read access to a tree of files; paths are relative, with forward slashes."""
+
+    location: Path
+    name: str
+
+    def read(self, path: str) -> bytes:
+        """Return the content of the file at `path`."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file at `path`."""
+
+    def files(self, folder: str) -> list[str]:
+        """Return the sorted names of the files directly in `folder`, hidden ones left out."""
+
+
+class FolderSource:
+    """Files in a folder on disk."""
+
+    def __init__(self, location: Path) -> None:
+        self.location = location
+        self.name = location.resolve().name
+
+    def read(self, path: str) -> bytes:
+        """Return the content of the file at `path`.
+
+        Raises:
+            UserError: there is no such file, or it cannot be read.
+        """
+        try:
+            return (self.location / path).read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read {self.location / path}: {error.strerror}") from error
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file at `path`."""
+        return (self.location / path).is_file()
+
+    def files(self, folder: str) -> list[str]:
+        """Return the sorted names of the files directly in `folder`; none where there is no such folder."""
+        place = self.location / folder
+        if not place.is_dir():
+            return []
+        return sorted(entry.name for entry in place.iterdir() if not entry.name.startswith(".") and entry.is_file())
+
+
+class ZipSource:
+    """Files in a zip, read in place: nothing is unpacked, so no entry can land anywhere."""
+
+    def __init__(self, location: Path) -> None:
+        self.location = location
+        self.name = location.stem
+        try:
+            self._zip = zipfile.ZipFile(location)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise UserError(f"cannot open {location}: {error}\ndownload it again, or give the unpacked folder") from error
+        self._entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
+        self._prefix = self._find_prefix()
+        self._folders: dict[str, list[str]] = {}
+        for name in self._names():
+            path = PurePosixPath(name)
+            self._folders.setdefault(str(path.parent), []).append(path.name)
+
+    def _find_prefix(self) -> str:
+        """Return the folder inside the zip that holds the CSVs: often the data lie one level down."""
+        tables = [name for name in self._entries if PurePosixPath(name).name in ("train.csv", "test_candidates.csv")]
+        tables = [name for name in tables if not name.startswith("__MACOSX")]
+        if not tables:
+            return ""
+        parent = PurePosixPath(min(tables, key=lambda name: (name.count("/"), name))).parent
+        return "" if str(parent) == "." else f"{parent}/"
+
+    def _names(self) -> Iterator[str]:
+        return (name.removeprefix(self._prefix) for name in self._entries if name.startswith(self._prefix))
+
+    def read(self, path: str) -> bytes:
+        """Return the content of the entry at `path`.
+
+        Raises:
+            UserError: there is no such entry, it is damaged, encrypted, or larger than any such file should be.
+        """
+        info = self._entries.get(self._prefix + path)
+        if info is None:
+            raise UserError(f"cannot read {self.location}/{path}: no such entry in the zip")
+        if info.file_size > MAX_FILE_BYTES:
+            raise UserError(f"cannot read {self.location}/{path}: it would unpack to {info.file_size:,} bytes")
+        try:
+            return self._zip.read(info)
+        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zipfile.zlib.error, EOFError) as error:
+            raise UserError(f"cannot read {self.location}/{path}: {error}\ndownload the zip again") from error
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is an entry at `path`."""
+        return self._prefix + path in self._entries
+
+    def files(self, folder: str) -> list[str]:
+        """Return the sorted names of the entries directly in `folder`."""
+        return sorted(name for name in self._folders.get(folder, []) if not name.startswith("."))
+
+
+def open_source(location: Path) -> Source:
+    """Open a folder or a zip.
+
+    Raises:
+        UserError: there is neither at `location`.
+    """
+    if location.is_dir():
+        return FolderSource(location)
+    if location.is_file() and location.suffix.lower() == ".zip":
+        return ZipSource(location)
+    what = "is neither a folder nor a .zip" if location.exists() else "does not exist"
+    raise UserError(f"data {location} {what}\nname the data with --data or TLK_DATA, or draw some: tlk data demo data")

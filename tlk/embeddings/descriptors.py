@@ -1,0 +1,142 @@
+"""Hand-made descriptors: vectors of an image that need no pretrained weights."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import skimage
+from skimage.color import rgb2lab
+from skimage.feature import hog, local_binary_pattern
+
+from tlk.embeddings import schema
+from tlk.embeddings.views import View
+
+Describe = Callable[[np.ndarray], np.ndarray]
+
+
+class DescriptorEmbedder:
+    """Views made of descriptors, of each image and of its mirror image."""
+
+    batch_size = 64
+
+    def __init__(self, names: Sequence[schema.Descriptor], mirrored: bool) -> None:
+        self._describe = [DESCRIPTORS[name] for name in names]
+        self._mirrored = mirrored
+        # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
+        code = hashlib.blake2b(inspect.getsource(inspect.getmodule(type(self))).encode()).hexdigest()  # type: ignore[arg-type]
+        libraries = f"scikit-image {skimage.__version__}, OpenCV {cv2.__version__}, numpy {np.__version__}"
+        sides = ("as is", "mirrored") if mirrored else ("as is",)
+        self.views = tuple(
+            View(f"descriptor {name} {side}", (("code", code), ("libraries", libraries), ("side", side)))
+            for side in sides
+            for name in names
+        )
+
+    def prepare(self, image: np.ndarray) -> list[np.ndarray]:
+        """Return the vectors of one `(h, w, 3)` uint8 image, in the order of `views`."""
+        vectors = [describe(image) for describe in self._describe]
+        if self._mirrored:
+            mirror = np.ascontiguousarray(image[:, ::-1])
+            vectors += [describe(mirror) for describe in self._describe]
+        return vectors
+
+    def compute(self, prepared: Sequence[Any]) -> list[np.ndarray]:
+        """Return one `(b, d)` float32 array a view."""
+        return [np.stack(vectors).astype(np.float32) for vectors in zip(*prepared, strict=True)]
+
+
+def gradients(side: int, cell: int, blur: float = 0, colour: bool = False) -> Describe:
+    """Return a descriptor of oriented gradients in cells of a `side` × `side` image (Dalal and Triggs, 2005)."""
+
+    def describe(image: np.ndarray) -> np.ndarray:
+        small = _squash(image, side)
+        if blur:
+            small = cv2.GaussianBlur(small, (0, 0), blur)
+        if not colour:
+            small = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        cells = {"orientations": 8, "pixels_per_cell": (cell, cell), "cells_per_block": (2, 2)}
+        return np.asarray(hog(small, **cells, transform_sqrt=True, channel_axis=-1 if colour else None))
+
+    return describe
+
+
+def thumbnail(side: int) -> Describe:
+    """Return a descriptor that is a `side` × `side` image in LAB, its lightness around zero."""
+    return lambda image: (rgb2lab(_squash(image, side)) - np.array([50, 0, 0])).ravel()
+
+
+def grey_layout(image: np.ndarray) -> np.ndarray:
+    """Return a 20 × 20 grey image without its brightness and contrast."""
+    grey = _grey(image, 20)
+    return ((grey - grey.mean()) / (grey.std() + 5)).ravel()
+
+
+def edge_layout(image: np.ndarray) -> np.ndarray:
+    """Return an 18 × 18 map of how much edge there is where."""
+    grey = _grey(image, 72)
+    strength = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return np.asarray(cv2.resize(np.sqrt(strength), (18, 18), interpolation=cv2.INTER_AREA)).ravel() / 16
+
+
+def profiles(image: np.ndarray) -> np.ndarray:
+    """Return mean and deviation of every row and column: bars, margins and horizons."""
+    grey = _grey(image, 48)
+    return np.concatenate([grey.mean(0), grey.mean(1), grey.std(0), grey.std(1)]) / 64
+
+
+def texture(image: np.ndarray) -> np.ndarray:
+    """Return uniform local binary patterns in 3 × 3 cells at two radii (Ojala, Pietikäinen and Mäenpää, 2002)."""
+    grey = cv2.cvtColor(_squash(image, 96), cv2.COLOR_RGB2GRAY)
+    parts = []
+    for radius in (1, 2):
+        patterns = local_binary_pattern(grey, 8, radius, "uniform").astype(np.int64)
+        for cell in _cells(patterns, 3):
+            parts.append(np.sqrt(np.bincount(cell.ravel(), minlength=10) / cell.size))
+    return np.concatenate(parts)
+
+
+def histogram(cells: int, bins: tuple[int, int, int]) -> Describe:
+    """Return a descriptor of LAB histograms in `cells` × `cells` parts, square-rooted so that all bins have a say."""
+
+    def describe(image: np.ndarray) -> np.ndarray:
+        lab = rgb2lab(_squash(image, 64))
+        counts = [
+            np.histogramdd(part.reshape(-1, 3), bins=bins, range=((0, 100), (-70, 70), (-70, 70)))[0].ravel()
+            for part in _cells(lab, cells)
+        ]
+        return np.sqrt(np.concatenate(counts) * cells**2 / 64**2)
+
+    return describe
+
+
+DESCRIPTORS: Mapping[schema.Descriptor, Describe] = {
+    "gradients-12": gradients(96, 8),
+    "gradients-8": gradients(96, 12, colour=True),
+    "gradients-5": gradients(80, 16, blur=1.5, colour=True),
+    "gradients-4": gradients(64, 16, blur=2),
+    "thumbnail": thumbnail(12),
+    "thumbnail-6": thumbnail(6),
+    "grey-layout": grey_layout,
+    "edge-layout": edge_layout,
+    "profiles": profiles,
+    "texture": texture,
+    "histogram": histogram(1, (6, 7, 7)),
+    "histogram-2": histogram(2, (4, 5, 5)),
+}
+
+
+def _squash(image: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
+
+
+def _grey(image: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(cv2.cvtColor(_squash(image, side), cv2.COLOR_RGB2GRAY)).astype(np.float32)
+
+
+def _cells(array: np.ndarray, count: int) -> list[np.ndarray]:
+    """Cut a square array into `count` × `count` parts."""
+    rows = np.split(array, count, axis=0)
+    return [cell for row in rows for cell in np.split(row, count, axis=1)]

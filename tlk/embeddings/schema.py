@@ -1,0 +1,56 @@
+"""What a recipe may say about embeddings: torch-free, so that recipes and `--help` know every option."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tlk.registry import Parameters
+
+# How far up a backbone a name points, whatever the backbone: 1 is the last stage (or block) before the pooling.
+DEPTHS = {"early": 0.3, "middle": 0.55, "upper": 0.7, "late": 0.8, "last": 1.0}
+
+Stage = Literal["early", "middle", "upper", "late", "last", "final"]
+Descriptor = Literal[
+    "gradients-12",
+    "gradients-8",
+    "gradients-5",
+    "gradients-4",
+    "thumbnail",
+    "thumbnail-6",
+    "grey-layout",
+    "edge-layout",
+    "profiles",
+    "texture",
+    "histogram",
+    "histogram-2",
+]
+
+
+class ViewOfBackbone(Parameters):
+    """One activation, pooled: `final` is the network's own embedding, a number is a depth between 0 and 1."""
+
+    at: Stage | Annotated[float, Field(gt=0, le=1)]
+    cells: int = Field(1, ge=1, le=16)
+
+    @model_validator(mode="after")
+    def _final_has_no_cells(self) -> "ViewOfBackbone":
+        if self.at == "final" and self.cells != 1:
+            raise ValueError("the final embedding is pooled already: leave cells at 1")
+        return self
+
+
+class EmbeddingParameters(Parameters):
+    """What images become before any head: views of a backbone, or descriptors, which need no weights."""
+
+    backbone: str | None = Field(None, min_length=1)
+    views: tuple[ViewOfBackbone, ...] = ()
+    descriptors: tuple[Descriptor, ...] = ()
+    mirrored: bool = True
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "EmbeddingParameters":
+        if bool(self.views) == bool(self.descriptors):
+            raise ValueError("give either views of a backbone or descriptors")
+        if bool(self.views) != (self.backbone is not None):
+            raise ValueError("views need a backbone, descriptors have none")
+        return self

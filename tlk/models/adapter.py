@@ -1,0 +1,55 @@
+"""A small head on frozen features: PCA, light whitening, and one linear layer that starts as the identity."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from tlk.models.centred import Centred
+from tlk.models.registry import AdapterParameters, CentredParameters
+from tlk.seeding import derive_seed, generator
+
+
+class Adapter(Centred):
+    """Linear layer in a PCA space.
+
+    The PCA is turned by a random rotation: dropout on principal axes would strike out whole directions of meaning at a
+    time, on rotated ones it strikes out a little of each. `whitening` is the exponent that the axes' deviations are
+    divided by: 0 keeps them, 1 makes all equal.
+    """
+
+    def __init__(self, parameters: AdapterParameters, sizes: Sequence[int]) -> None:
+        super().__init__(CentredParameters(), sizes)
+        self.parameters_ = parameters
+        width = parameters.components
+        self.register_buffer("projection_mean", torch.zeros(sum(sizes)))
+        self.register_buffer("projection", torch.zeros(sum(sizes), width))
+        self.dropout = nn.Dropout(parameters.dropout)
+        self.linear = nn.Linear(width, width, bias=False)
+        nn.init.eye_(self.linear.weight)
+
+    def fit(self, features: Tensor, seed: int) -> None:
+        """Fit mean and PCA on `(n, o, d)` training features; components beyond their rank stay zero."""
+        super().fit(features, seed)
+        flat = Centred.reduce(self, features).mean(dim=1).numpy()  # an image counts once, whatever its orientations
+        width = min(self.parameters_.components, *flat.shape)
+        pca = PCA(width, svd_solver="randomized", random_state=derive_seed(seed, "pca")).fit(flat)
+        deviation = np.sqrt(np.maximum(pca.explained_variance_, 1e-12))
+        axes = pca.components_.T / deviation**self.parameters_.whitening
+        rotation = np.linalg.qr(generator(seed, "rotation").normal(size=(width, width)))[0]
+        projection = axes @ rotation
+        # Entries of about one: Adam's step is then in proportion to what it changes.
+        projection *= np.sqrt(width) / np.linalg.norm((flat - pca.mean_) @ projection, axis=1).mean().clip(1e-12)
+        self.projection_mean = torch.from_numpy(pca.mean_).float()
+        self.projection = torch.zeros_like(self.projection)
+        self.projection[:, :width] = torch.from_numpy(projection).float()
+
+    def reduce(self, features: Tensor) -> Tensor:
+        """Return `(…, components)` features in the fitted space."""
+        return (super().reduce(features) - self.projection_mean) @ self.projection
+
+    def forward(self, reduced: Tensor) -> Tensor:
+        """Return the `(…, components)` outputs, not scaled to length 1."""
+        return self.linear(self.dropout(reduced))

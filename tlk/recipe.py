@@ -1,0 +1,187 @@
+"""Recipes: a run, completely. Typed, unknown keys rejected, all faults in one message."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from tlk.embeddings.schema import EmbeddingParameters
+from tlk.errors import UserError, summarise
+from tlk.losses.registry import LOSSES
+from tlk.models.registry import MODELS
+from tlk.registry import Parameters, Registry
+
+
+class TrainingParameters(Parameters):
+    """The loop: epochs, batches, optimiser, and the early stopping on an inner split."""
+
+    epochs: int = Field(30, ge=1, le=100_000)
+    batch_size: int = Field(256, ge=2)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    patience: int = Field(5, ge=1)
+    inner_fraction: float = Field(0.15, gt=0, lt=1)
+
+
+class Recipe(Parameters):
+    """What `tlk train` runs. Without `loss` and `training` nothing is learned."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    summary: str
+    source: str
+    seed: int = Field(0, ge=0, lt=2**32)
+    embedding: EmbeddingParameters
+    model: dict[str, Any]
+    loss: dict[str, Any] | None = None
+    training: TrainingParameters | None = None
+
+    @model_validator(mode="after")
+    def _loss_and_training_go_together(self) -> "Recipe":
+        if (self.loss is None) != (self.training is None):
+            raise ValueError("loss and training go together: give both or neither")
+        return self
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
+
+
+def load_recipe(name: str, settings: Sequence[str] = (), backbone: str | None = None) -> Recipe:
+    """Read a recipe by name, or from a file if `name` ends in .toml, with `key=value` settings laid over it.
+
+    Raises:
+        UserError: there is no such recipe, it is not TOML, or its keys and values have faults: all are named.
+    """
+    document = read_document(name)
+    for setting in settings:
+        _apply(document, setting)
+    if backbone is not None:
+        _use_backbone(document, name, backbone)
+    return parse_recipe(document, f"recipe {name}")
+
+
+def recipe_text(name: str) -> str:
+    """Return the TOML text of a recipe.
+
+    Raises:
+        UserError: there is no such recipe.
+    """
+    if name.endswith(".toml"):
+        try:
+            return Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"recipe {name} cannot be read: {error}") from error
+    if name not in recipe_names():
+        close = difflib.get_close_matches(name, recipe_names(), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(recipe_names())}"
+        raise UserError(f"unknown recipe {name!r}\n{hint}")
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def read_document(name: str) -> dict[str, Any]:
+    """Return a recipe's TOML as a dictionary, not yet checked.
+
+    Raises:
+        UserError: there is no such recipe, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(recipe_text(name))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"recipe {name} is not TOML: {error}") from error
+
+
+def parse_recipe(document: Mapping[str, Any], origin: str) -> Recipe:
+    """Check a recipe, its model and its loss, and return it; `origin` is for messages.
+
+    Raises:
+        UserError: all faults, in one message.
+    """
+    faults = _faults(Recipe, document, "")
+    for table, registry in (("model", MODELS), ("loss", LOSSES)):
+        if isinstance(document.get(table), dict):
+            faults += _registry_faults(document[table], table, registry)
+    if faults:
+        raise UserError(f"{origin}: {summarise(faults, shown=12)}\nsee its keys: tlk recipes NAME")
+    return Recipe.model_validate(_tuples(dict(document)))
+
+
+def parameters_of(table: Mapping[str, Any], registry: Registry) -> Any:
+    """Return the class named by a checked `model` or `loss` table, and its parameters."""
+    entry = registry[table["name"]]
+    return entry.load(), entry.parameters.model_validate({k: v for k, v in table.items() if k != "name"})
+
+
+def _folder() -> Any:
+    return resources.files("tlk") / "recipes"
+
+
+def _tuples(value: Any) -> Any:
+    """Turn lists into tuples: a recipe does not change."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _faults(schema: type[Parameters], document: Mapping[str, Any], prefix: str) -> list[str]:
+    try:
+        schema.model_validate(_tuples(dict(document)))
+    except ValidationError as error:
+        return [_describe(fault, schema, prefix) for fault in error.errors()]
+    return []
+
+
+def _describe(fault: Any, schema: type[Parameters], prefix: str) -> str:
+    where = prefix + ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = schema.model_fields if len(fault["loc"]) == 1 else _fields_below(schema, fault["loc"][:-1])
+        close = difflib.get_close_matches(str(fault["loc"][-1]), list(known), n=1)
+        return f"unknown key {where}" + (f" (did you mean {close[0]}?)" if close else "")
+    if fault["type"] == "missing":
+        return f"{where} is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    given = f", not {fault['input']!r:.40}" if isinstance(fault["input"], str | int | float | bool) else ""
+    return f"{where}: {message}{given}" if where else message
+
+
+def _fields_below(schema: type[Parameters], location: Sequence[Any]) -> list[str]:
+    """Return every key that the tables below `schema` know, for suggestions."""
+    tables = {"embedding": EmbeddingParameters, "training": TrainingParameters}
+    table = tables.get(str(location[0]))
+    return list(table.model_fields) if table else []
+
+
+def _registry_faults(table: Mapping[str, Any], where: str, registry: Registry) -> list[str]:
+    name = table.get("name")
+    if not isinstance(name, str) or name not in registry:
+        return [f"{where}.name: {name!r} is not one of {', '.join(registry)}"]
+    rest = {key: value for key, value in table.items() if key != "name"}
+    return _faults(registry[name].parameters, rest, f"{where}.")
+
+
+def _apply(document: dict[str, Any], setting: str) -> None:
+    key, equals, value = setting.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise UserError(f"--set {setting}: expected key=value, such as training.epochs=5")
+    table = document
+    for part in path[:-1]:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {setting}: {part} is not a table")
+        table = inner
+    try:
+        table[path[-1]] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[path[-1]] = value  # a bare word
+
+
+def _use_backbone(document: dict[str, Any], name: str, backbone: str) -> None:
+    embedding = document.get("embedding")
+    if not isinstance(embedding, dict) or "backbone" not in embedding:
+        raise UserError(f"--backbone {backbone}: recipe {name} uses no backbone\ntake one that does, such as adapter")
+    embedding["backbone"] = backbone

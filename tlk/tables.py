@@ -1,0 +1,73 @@
+"""CSV tables as people really save them: byte-order marks, CRLF and quotes are fine, everything else is said."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tlk.errors import UserError
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header, and rows of text as long as the header; `lines[i]` is the line that row i began on."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    lines: list[int]
+
+    def column(self, name: str) -> list[str]:
+        """Return the column called `name`, which the header must have."""
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
+
+
+def parse_table(data: bytes, name: str) -> Table:
+    """Parse the CSV `data`; `name` is for messages. Every cell stays text, so `nan`, `007` and `1e5` are ids.
+
+    Raises:
+        UserError: not UTF-8, not a CSV, no header, or a row shorter or longer than the header.
+    """
+    try:
+        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        header = tuple(next(reader, ()))
+        rows: list[tuple[str, ...]] = []
+        lines: list[int] = []
+        line = reader.line_num + 1
+        for row in reader:
+            if row:  # a blank line has no cells
+                rows.append(tuple(row))
+                lines.append(line)
+            line = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}\nsave it as UTF-8") from error
+    except csv.Error as error:
+        raise UserError(f"{name}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
+    if not header:
+        raise UserError(f"{name} is empty: a header and rows were expected")
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(header):
+            raise UserError(
+                f"{name}, line {line}: {len(row)} cells where the header has {len(header)}\nmend the row, or remove it"
+            )
+    return Table(name, header, rows, lines)
+
+
+def require_header(table: Table, expected: Sequence[str]) -> None:
+    """Raise a UserError unless the table's header is exactly `expected`."""
+    if table.header != tuple(expected):
+        found = ",".join(table.header)
+        raise UserError(
+            f"{table.name}: wrong header '{found[:80]}{'…' if len(found) > 80 else ''}'\n"
+            f"expected '{','.join(expected)}', separated by commas"
+        )
+
+
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a CSV with Unix line ends, quoted where needed."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

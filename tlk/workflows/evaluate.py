@@ -1,0 +1,152 @@
+"""From out-of-fold embeddings, or from a submission and the truth, to the numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlk.constants import PICKS
+from tlk.data.candidates import build_lists
+from tlk.data.competition import Competition
+from tlk.errors import UserError
+from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, top_k
+from tlk.scoring.similarity import count_beating, list_similarities
+from tlk.submission import parse_submission
+from tlk.tables import parse_table, require_header
+from tlk.workflows.run import OutOfFold, best_run, find_run
+from tlk.workflows.workspace import Workspace
+
+RECALLS = (1, 5, 10, 25, 50, 100)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What happened to each query: its `(n,)` rank in its sampled list, and its chances in random lists."""
+
+    ranks: np.ndarray
+    beating: np.ndarray
+    others: np.ndarray
+    length: int
+
+    def sampled(self, k: int) -> np.ndarray:
+        """Return `(n,)` 0 or 1 on the sampled lists."""
+        return top_k(self.ranks, k)
+
+    def expected(self, k: int) -> np.ndarray:
+        """Return the `(n,)` exact chances."""
+        return expected_top_k(self.beating, self.others, self.length, k)
+
+
+def outcomes(oof: OutOfFold) -> Outcomes:
+    """Rank every pair's truth among its own fold's right images, in its sampled list and in the whole fold."""
+    lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
+    scores = list_similarities(oof.queries, oof.gallery, lists)
+    beating, others = np.empty_like(oof.fold), np.empty_like(oof.fold)
+    for fold in np.unique(oof.fold):
+        members = np.flatnonzero(oof.fold == fold)
+        beating[members] = count_beating(oof.queries[members], oof.gallery[members])
+        others[members] = len(members) - 1
+    return Outcomes(list_ranks(scores, truth), beating, others, oof.list_length)
+
+
+def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float) -> dict[str, Any]:
+    """Return what `tlk eval --json` prints for one run.
+
+    Raises:
+        UserError: `topk` is not between 1 and the length of the lists.
+    """
+    require_topk(topk, result.length)
+    ks = range(1, topk + 1)
+    smallest = int(result.others.min()) + 1
+    return {
+        "run": name,
+        "recipe": recipe,
+        "n": len(result.ranks),
+        "top_k": {str(k): float(result.sampled(k).mean()) for k in ks},
+        "expected_top_k": {str(k): float(result.expected(k).mean()) for k in ks},
+        "matched_top_k": None,
+        "ci95": {str(k): bootstrap_interval(result.sampled(k)) for k in ks},
+        "expected_ci95": {str(k): bootstrap_interval(result.expected(k)) for k in ks},
+        "gallery_recall": {str(k): recall_at(result.beating, k) for k in RECALLS if k <= smallest},
+        "seconds": seconds,
+    }
+
+
+def require_topk(topk: int, length: int) -> None:
+    """Raise a UserError unless `topk` picks from 1 to all of a list's candidates."""
+    if not 1 <= topk <= length:
+        raise UserError(f"--topk {topk}: pick at least 1 and at most the {length} candidates of a list")
+
+
+def evaluate(workspace: Workspace, names: Sequence[str], topk: int) -> list[dict[str, Any]]:
+    """Return the numbers of the named runs, or of the best one of the data."""
+    runs = [find_run(workspace.runs, name) for name in names]
+    if not runs:
+        runs = [best_run(workspace.runs, workspace.data.resolve().stem)]
+    rows = []
+    for run in runs:
+        result = outcomes(OutOfFold.read(run.folder / "oof.npz"))
+        require_topk(topk, result.length)
+        seconds = run.document("metrics.json")["seconds"]
+        rows.append(describe(run.name, run.recipe().name, result, topk, seconds))
+    return rows
+
+
+def evaluate_submission(
+    data: Path, submission: Path, truth: Path | None, topk: int
+) -> dict[str, Any]:
+    """Score a submission against the true answers, which default to the data's own test_truth.csv.
+
+    Raises:
+        UserError: the submission is faulty, or the truth is missing or does not answer every list.
+    """
+    competition = Competition(data)
+    lists = competition.test_lists()
+    require_topk(topk, lists.length)
+    scores = parse_submission(read_table(submission), lists.queries, lists.length)
+    answers = _answers(competition, truth)
+    positions = []
+    for query, candidates in zip(lists.queries, lists.candidates, strict=True):
+        if answers.get(query) not in candidates:
+            what = "has no answer" if query not in answers else "has an answer that is not in its list"
+            raise UserError(f"the truth: query {query!r} {what}\ngive the answers of this data with --truth FILE")
+        positions.append(candidates.index(answers[query]))
+    ranks = list_ranks(scores, np.array(positions))
+    ks = range(1, topk + 1)
+    return {
+        "submission": str(submission),
+        "n": len(ranks),
+        "top_k": {str(k): float(top_k(ranks, k).mean()) for k in ks},
+        "ci95": {str(k): bootstrap_interval(top_k(ranks, k)) for k in ks},
+    }
+
+
+def read_table(path: Path) -> Any:
+    """Read a CSV of the user's.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return parse_table(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _answers(competition: Competition, truth: Path | None) -> dict[str, str]:
+    if truth is None and not competition.source.exists("test_truth.csv"):
+        raise UserError(f"{competition.source.location} has no test_truth.csv\ngive the true answers with --truth FILE")
+    table = (
+        read_table(truth)
+        if truth is not None
+        else parse_table(competition.source.read("test_truth.csv"), f"{competition.source.location}/test_truth.csv")
+    )
+    require_header(table, ("left", "right"))
+    return dict(zip(table.column("left"), table.column("right"), strict=True))
+
+
+def picks_of(metrics: dict[str, Any]) -> float:
+    """Return the pick-two accuracy of a run's numbers."""
+    return float(metrics["top_k"][str(PICKS)])

@@ -1,0 +1,63 @@
+"""From a recipe's embedding to the features of images, through the store."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tlk.data.reader import ImageReader
+from tlk.embeddings.embed import embed
+from tlk.embeddings.schema import EmbeddingParameters
+from tlk.embeddings.store import VectorStore
+from tlk.embeddings.views import Embedder
+from tlk.errors import UserError
+from tlk.workflows.progress import Reporter
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`: auto, cpu, cuda or mps.
+
+    Raises:
+        UserError: this machine has no such device.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available.get(name, False):
+        there = ", ".join(device for device, here in available.items() if here)
+        raise UserError(f"--device {name}: this machine has {there}")
+    return torch.device(name)
+
+
+def build_embedder(parameters: EmbeddingParameters, device: torch.device) -> Embedder:
+    """Return what turns images into the views that a recipe names.
+
+    Raises:
+        UserError: the backbone cannot be had.
+    """
+    if parameters.backbone is not None:
+        from tlk.embeddings.backbone import BackboneEmbedder
+
+        return BackboneEmbedder(parameters.backbone, parameters.views, parameters.mirrored, device)
+    from tlk.embeddings.descriptors import DescriptorEmbedder
+
+    return DescriptorEmbedder(parameters.descriptors, parameters.mirrored)
+
+
+def read_features(
+    embedder: Embedder,
+    mirrored: bool,
+    reader: ImageReader,
+    paths: Sequence[str],
+    store: VectorStore,
+    reporter: Reporter,
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Return `(n, o, d)` float32 features, o orientations, and the widths of the views that make up d."""
+    with reporter.track("embedding") as progress:
+        vectors = embed(embedder, reader, paths, store, progress)
+    orientations = 2 if mirrored else 1
+    count = len(vectors) // orientations
+    sides = [np.concatenate(vectors[i * count : (i + 1) * count], axis=1) for i in range(orientations)]
+    stacked = np.stack(sides, axis=1).astype(np.float32)
+    return torch.from_numpy(stacked), tuple(v.shape[1] for v in vectors[:count])

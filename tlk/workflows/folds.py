@@ -1,0 +1,59 @@
+"""Fold tables: grouped by near-duplicates, made once, kept under version control."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tlk.constants import FOLDS
+from tlk.data.competition import Competition, Pairs
+from tlk.data.folds import Folds, assign_folds, folds_from_table
+from tlk.data.reader import ImageReader
+from tlk.duplicates import find_duplicates, group_pairs
+from tlk.files import write_text
+from tlk.workflows.evaluate import read_table
+from tlk.workflows.progress import Reporter
+from tlk.workflows.workspace import Workspace
+
+
+def default_path(data_name: str, k: int = FOLDS, seed: int = 0) -> Path:
+    """Return where the fold table of some data lies."""
+    return Path("folds") / f"{data_name}-k{k}-seed{seed}.csv"
+
+
+def make_folds(workspace: Workspace, k: int, seed: int, out: Path | None, reporter: Reporter) -> tuple[Folds, Path]:
+    """Find near-duplicates among the training images, assign folds, write the table."""
+    competition = workspace.competition()
+    pairs = competition.train_pairs()
+    path = out or default_path(competition.name, k, seed)
+    folds = _assign(competition, pairs, workspace.reader(competition, passes=2), k, seed, reporter)
+    write_text(path, folds.to_csv())
+    return folds, path
+
+
+def folds_of(
+    competition: Competition, pairs: Pairs, reader: ImageReader, path: Path | None, reporter: Reporter
+) -> tuple[Folds, Path]:
+    """Return the folds in the table at `path`, or else the default ones, made now if they are not there yet."""
+    table = path or default_path(competition.name)
+    if path is not None or table.exists():
+        return folds_from_table(read_table(table), pairs), table
+    folds = _assign(competition, pairs, reader, FOLDS, 0, reporter)
+    write_text(table, folds.to_csv())
+    reporter.note(f"folds written to {table}")
+    return folds, table
+
+
+def _assign(
+    competition: Competition, pairs: Pairs, reader: ImageReader, k: int, seed: int, reporter: Reporter
+) -> Folds:
+    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
+    group = _group(reader, paths, len(pairs), reporter)
+    return Folds(pairs, group, assign_folds(group, k, seed))
+
+
+def _group(reader: ImageReader, paths: Sequence[str], count: int, reporter: Reporter) -> np.ndarray:
+    keys = reader.keys(paths)
+    with reporter.track("near-duplicates") as progress:
+        duplicates = find_duplicates(reader.images(paths), keys, progress=lambda done: progress(done, len(paths)))
+    return group_pairs(np.arange(count), np.arange(count, 2 * count), duplicates)

@@ -1,0 +1,144 @@
+"""A run on disk: the folder, what lies in it, and which one is meant when none is named."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from tlk.data.folds import Folds
+from tlk.errors import UserError
+from tlk.files import replacing, write_text
+from tlk.recipe import Recipe, parse_recipe
+
+PARTIAL = ".partial"  # the ending of a run's folder until the run is complete
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run, or one on its way to be."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.folder.name.removesuffix(PARTIAL)
+
+    def recipe(self) -> Recipe:
+        """Return the resolved recipe."""
+        import tomllib
+
+        path = self.folder / "recipe.toml"
+        try:
+            return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UserError(f"cannot read {path}: {error}\ntrain the run again: tlk train --overwrite") from error
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Keep the resolved recipe."""
+        write_text(self.folder / "recipe.toml", tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
+
+    def document(self, name: str) -> Any:
+        """Return one of the run's JSON files.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"cannot read {self.folder / name}: {error}\ntrain the run again: tlk train --overwrite"
+            ) from error
+
+    def head(self, fold: int) -> Path:
+        """Return where the head of `fold` lies."""
+        return self.folder / f"fold{fold}" / "model.safetensors"
+
+    def heads(self) -> list[Path]:
+        """Return the heads that `predict` uses: the refitted one alone if there is one, else one a fold."""
+        refitted = self.folder / "refit" / "model.safetensors"
+        return [refitted] if refitted.exists() else sorted(self.folder.glob("fold*/model.safetensors"))
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Every training pair's embeddings, made by a model that saw neither it nor its near-duplicates.
+
+    `queries` and `gallery` are `(n, d)` unit embeddings of the left and right images; only those of one `fold` may be
+    compared. `list_seed` and `list_length` give the candidate lists.
+    """
+
+    query_ids: np.ndarray
+    gallery_ids: np.ndarray
+    fold: np.ndarray
+    queries: np.ndarray
+    gallery: np.ndarray
+    list_seed: int
+    list_length: int
+
+    @classmethod
+    def of(cls, folds: Folds, queries: np.ndarray, gallery: np.ndarray, list_length: int) -> "OutOfFold":
+        """Join embeddings with the folds that they belong to."""
+        ids = (np.array(side) for side in (folds.pairs.lefts, folds.pairs.rights))
+        return cls(*ids, folds.fold, queries, gallery, folds.list_seed, list_length)
+
+    def write(self, path: Path) -> None:
+        """Write the arrays as .npz."""
+        with replacing(path) as file:
+            np.savez(file, **vars(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "OutOfFold":
+        """Read the arrays.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                values = {name: arrays[name] for name in cls.__dataclass_fields__}
+        except Exception as error:  # a damaged zip raises whatever its reader trips over
+            raise UserError(f"cannot read {path}: {error}\ntrain the run again: tlk train --overwrite") from error
+        return cls(**values | {name: int(values[name]) for name in ("list_seed", "list_length")})
+
+
+def find_run(runs: Path, name: str) -> Run:
+    """Return the complete run called `name`.
+
+    Raises:
+        UserError: there is none.
+    """
+    run = Run(runs / name)
+    if not is_run_name(name) or not (run.folder / "metrics.json").exists():
+        there = ", ".join(r.name for r in complete_runs(runs)) or "none yet: tlk train"
+        raise UserError(f"there is no run {name!r} in {runs}\nruns: {there}")
+    return run
+
+
+def complete_runs(runs: Path) -> list[Run]:
+    """Return the complete runs, by name."""
+    folders = sorted(path.parent for path in runs.glob("*/metrics.json"))
+    return [Run(folder) for folder in folders if not folder.name.endswith(PARTIAL)]
+
+
+def best_run(runs: Path, data_name: str) -> Run:
+    """Return the run with the highest out-of-fold top-2 among those of the data, else among all.
+
+    Raises:
+        UserError: there is no run.
+    """
+    there = complete_runs(runs)
+    if not there:
+        raise UserError(f"there is no run in {runs}\ntrain one first: tlk train")
+    same = [run for run in there if run.document("manifest.json")["data"]["name"] == data_name]
+    return max(same or there, key=lambda run: run.document("metrics.json")["expected_top_k"]["2"])
+
+
+def is_run_name(name: str) -> bool:
+    """Return whether `name` can be a run's: letters, digits, dots, dashes and underscores, never a path."""
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", name, re.ASCII) is not None and not name.endswith(PARTIAL)
