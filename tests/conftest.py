@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["TLK_OFFLINE"] = "1"
+
+settings.register_profile("tlk", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("tlk")
 
 PAIRS = 110  # the smallest round number that gives five folds lists of 20
 QUERIES = 40

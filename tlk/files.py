@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}\nchoose another place, or mend this one") from error
+        raise _cannot_write(path, error, "choose another place, or mend this one") from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -33,10 +33,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}\nfree some space, or choose another place") from error
+        raise _cannot_write(path, error, "free some space, or choose another place") from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _cannot_write(path: Path, error: OSError, remedy: str) -> UserError:
+    # numpy reports a full disk without an error number, so without `strerror`.
+    return UserError(f"cannot write {path}: {error.strerror or error}\n{remedy}")
 
 
 def _umask() -> int:

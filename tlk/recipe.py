@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from tlk.embeddings.schema import EmbeddingParameters
+from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.errors import UserError, summarise
 from tlk.losses.registry import LOSSES
 from tlk.models.registry import MODELS
@@ -73,14 +73,14 @@ def recipe_text(name: str) -> str:
     """
     if name.endswith(".toml"):
         try:
-            return Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            return Path(name).read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
             raise UserError(f"recipe {name} cannot be read: {error}") from error
     if name not in recipe_names():
         close = difflib.get_close_matches(name, recipe_names(), n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(recipe_names())}"
         raise UserError(f"unknown recipe {name!r}\n{hint}")
-    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+    return str((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def read_document(name: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def read_document(name: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(recipe_text(name))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not all that tomllib raises is its own
         raise UserError(f"recipe {name} is not TOML: {error}") from error
 
 
@@ -101,13 +101,17 @@ def parse_recipe(document: Mapping[str, Any], origin: str) -> Recipe:
     Raises:
         UserError: all faults, in one message.
     """
+    try:
+        document = _tuples(dict(document))
+    except RecursionError as error:
+        raise UserError(f"{origin}: its tables are nested too deep to be a recipe") from error
     faults = _faults(Recipe, document, "")
     for table, registry in (("model", MODELS), ("loss", LOSSES)):
         if isinstance(document.get(table), dict):
             faults += _registry_faults(document[table], table, registry)
     if faults:
         raise UserError(f"{origin}: {summarise(faults, shown=12)}\nsee its keys: tlk recipes NAME")
-    return Recipe.model_validate(_tuples(dict(document)))
+    return Recipe.model_validate(document)
 
 
 def parameters_of(table: Mapping[str, Any], registry: Registry) -> Any:
@@ -129,17 +133,17 @@ def _tuples(value: Any) -> Any:
 
 def _faults(schema: type[Parameters], document: Mapping[str, Any], prefix: str) -> list[str]:
     try:
-        schema.model_validate(_tuples(dict(document)))
+        schema.model_validate(document)
     except ValidationError as error:
         return [_describe(fault, schema, prefix) for fault in error.errors()]
     return []
 
 
 def _describe(fault: Any, schema: type[Parameters], prefix: str) -> str:
-    where = prefix + ".".join(str(part) for part in fault["loc"])
+    place = fault["loc"]
+    where = _one_line(prefix + ".".join(map(str, place)))
     if fault["type"] == "extra_forbidden":
-        known = schema.model_fields if len(fault["loc"]) == 1 else _fields_below(schema, fault["loc"][:-1])
-        close = difflib.get_close_matches(str(fault["loc"][-1]), list(known), n=1)
+        close = difflib.get_close_matches(str(place[-1]), _known_keys(schema, place[:-1]), n=1)
         return f"unknown key {where}" + (f" (did you mean {close[0]}?)" if close else "")
     if fault["type"] == "missing":
         return f"{where} is missing"
@@ -148,11 +152,20 @@ def _describe(fault: Any, schema: type[Parameters], prefix: str) -> str:
     return f"{where}: {message}{given}" if where else message
 
 
-def _fields_below(schema: type[Parameters], location: Sequence[Any]) -> list[str]:
-    """Return every key that the tables below `schema` know, for suggestions."""
-    tables = {"embedding": EmbeddingParameters, "training": TrainingParameters}
-    table = tables.get(str(location[0]))
-    return list(table.model_fields) if table else []
+def _known_keys(schema: type[Parameters], place: Sequence[int | str]) -> list[str]:
+    """Return the keys that the table at `place` below `schema` knows, for suggestions."""
+    tables: Mapping[tuple[str, ...], type[Parameters]] = {
+        (): schema,
+        ("embedding",): EmbeddingParameters,
+        ("embedding", "views"): ViewOfBackbone,
+        ("training",): TrainingParameters,
+    }
+    return list(tables[tuple(part for part in place if isinstance(part, str))].model_fields)
+
+
+def _one_line(text: str) -> str:
+    """Return `text` with line ends and other invisible characters escaped."""
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _registry_faults(table: Mapping[str, Any], where: str, registry: Registry) -> list[str]:
@@ -167,16 +180,16 @@ def _apply(document: dict[str, Any], setting: str) -> None:
     key, equals, value = setting.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
-        raise UserError(f"--set {setting}: expected key=value, such as training.epochs=5")
+        raise UserError(f"--set {_one_line(setting)}: expected key=value, such as training.epochs=5")
     table = document
     for part in path[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise UserError(f"--set {setting}: {part} is not a table")
+            raise UserError(f"--set {_one_line(setting)}: {_one_line(part)} is not a table")
         table = inner
     try:
         table[path[-1]] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         table[path[-1]] = value  # a bare word
 
 

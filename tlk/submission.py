@@ -67,7 +67,8 @@ def parse_submission(table: Table, queries: Sequence[str], length: int) -> np.nd
 
 
 def _number(cell: str) -> float:
+    """Return the number in a cell, or nan; `1_0` and other digits than 0–9 are Python's alone, not a CSV's."""
     try:
-        return float(cell)
+        return float(cell) if cell.isascii() and "_" not in cell else math.nan
     except ValueError:
         return math.nan

@@ -31,21 +31,21 @@ def parse_table(data: bytes, name: str) -> Table:
     """
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        header = tuple(next(reader, ()))
         rows: list[tuple[str, ...]] = []
         lines: list[int] = []
-        line = reader.line_num + 1
-        for row in reader:
-            if row:  # a blank line has no cells
-                rows.append(tuple(row))
+        line = 1
+        for cells in reader:
+            if cells:  # a blank line has none
+                rows.append(tuple(cells))
                 lines.append(line)
             line = reader.line_num + 1
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}\nsave it as UTF-8") from error
     except csv.Error as error:
         raise UserError(f"{name}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
-    if not header:
+    if not rows:
         raise UserError(f"{name} is empty: a header and rows were expected")
+    header, rows, lines = rows[0], rows[1:], lines[1:]
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(header):
             raise UserError(
@@ -59,7 +59,7 @@ def require_header(table: Table, expected: Sequence[str]) -> None:
     if table.header != tuple(expected):
         found = ",".join(table.header)
         raise UserError(
-            f"{table.name}: wrong header '{found[:80]}{'…' if len(found) > 80 else ''}'\n"
+            f"{table.name}: wrong header {found if len(found) <= 80 else found[:80] + '…'!r}\n"
             f"expected '{','.join(expected)}', separated by commas"
         )
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlk.data import demo
-from tlk.data.demo import draw_competition
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_pairs import OBJECTS, draw_pair
+from tlk.data.demo import draw_competition, layout
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.pairs import OBJECTS, draw_pair
 from tlk.errors import UserError
 
 PAIRS = 12
@@ -207,7 +206,7 @@ def test_nothing_is_left_behind_when_drawing_stops(
             raise fault
         return draw_pair(seed, half, index)
 
-    monkeypatch.setattr(demo, "draw_pair", stopping)
+    monkeypatch.setattr(layout, "draw_pair", stopping)
     with pytest.raises(fault):
         draw_competition(tmp_path / "data", 2, 2)
     assert list(tmp_path.iterdir()) == []

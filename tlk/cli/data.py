@@ -1,13 +1,15 @@
 """`tlk data …`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tlk.cli.console import Console, JsonOption, print_json
+from tlk.cli.console import Console, JsonOption, print_json, print_table
 
-app = typer.Typer(help="Draw the embedded competition, or look over real data.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Draw the embedded competition, or look over real data.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command("demo")
@@ -26,7 +28,9 @@ def demo(
 
 @app.command("check")
 def check(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Folder or zip; default TLK_DATA, else data/.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder or zip; default TLK_DATA, else data/.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Count, and look for faults, duplicates, and leaks between train and test; exit code 2 if there are faults."""
@@ -38,4 +42,18 @@ def check(
     if result["faults"]:
         from tlk.errors import UserError
 
-        raise UserError(f"{len(result['faults'])} faults in the data, the first: {result['faults'][0]}\nsee the list above")
+        raise UserError(
+            f"{len(result['faults'])} faults in the data, the first: {result['faults'][0]}\nsee the list above"
+        )
+
+
+def _print_check(result: dict[str, Any]) -> None:
+    for name in ("counts", "duplicates"):
+        print_table([name, ""], [[key, f"{value:,}"] for key, value in result[name].items()])
+    print(f"leaks: {len(result['leaks'])} test queries are training pairs come again")
+    for leak in result["leaks"]:
+        pairs = ", ".join(" + ".join(pair) for pair in leak["pairs"])
+        print(f"  query {leak['query']} with candidate {leak['candidate']} is {pairs}")
+    print(f"faults: {len(result['faults'])}")
+    for fault in result["faults"]:
+        print(f"  {fault}")

@@ -20,7 +20,9 @@ def demo(
         [row.recipe, percent(row.out_of_fold, row.out_of_fold_interval), percent(row.test, row.test_interval)]
         for row in rows
     ]
-    print_table(["recipe", "out-of-fold %", "true test %"], cells, "top-2 of 20 on the embedded competition (chance 10 %)")
+    print_table(
+        ["recipe", "out-of-fold %", "true test %"], cells, "top-2 of 20 on the embedded competition (chance 10 %)"
+    )
     print(f"{SUBMISSION}: written by the recipe with the highest out-of-fold accuracy; judge it yourself:")
     print(f"  tlk check-submission {SUBMISSION} --data demo")
     print(f"  tlk eval --submission {SUBMISSION} --data demo")

@@ -1,0 +1,1 @@
+"""Files, tables, images, folds and lists."""

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from tlk.data.images import SUFFIXES
 from tlk.data.source import Source, open_source
-from tlk.tables import Table, parse_table, require_header
 from tlk.errors import UserError, summarise
+from tlk.tables import Table, parse_table, require_header
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class Competition:
             if path is not None:
                 paths.append(path)
             elif not is_plain_id(name):
-                raise UserError(f"{origin}: {name[:60]!r} is not an id\nan id is the name of an image without its ending")
+                what = f"{name[:60]!r} is not an id"
+                raise UserError(f"{origin}: {what}\nan id is the name of an image without its ending")
             else:
                 missing.append(name)
         if missing:
@@ -122,10 +123,21 @@ class Competition:
         return paths
 
     def images(self, folder: str) -> dict[str, str]:
-        """Return id → path of the images directly in `folder`; stray files are not images."""
+        """Return id → path of the images directly in `folder`; stray files are not images.
+
+        Raises:
+            UserError: two images have one id.
+        """
         if folder not in self._folders:
-            names = (PurePosixPath(name) for name in self.source.files(folder))
-            self._folders[folder] = {n.stem: f"{folder}/{n}" for n in names if n.suffix.lower() in SUFFIXES}
+            names = [PurePosixPath(name) for name in self.source.files(folder)]
+            images = [name for name in names if name.suffix.lower() in SUFFIXES]
+            self._folders[folder] = {name.stem: f"{folder}/{name}" for name in images}
+            if len(self._folders[folder]) < len(images):
+                twice = next(name for name in images if self._folders[folder][name.stem] != f"{folder}/{name}")
+                raise UserError(
+                    f"{self.source.location}/{folder} has two images for id {twice.stem!r}, one of them {twice}\n"
+                    "remove or rename one of the two"
+                )
         return self._folders[folder]
 
     def _table(self, name: str) -> Table:

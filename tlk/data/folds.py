@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlk.data.competition import Pairs
-from tlk.tables import Table, format_table, require_header
 from tlk.errors import UserError
 from tlk.seeding import generator
+from tlk.tables import Table, format_table, require_header
 
 HEADER = ("left", "right", "group", "fold")
 
@@ -81,11 +81,13 @@ def folds_from_table(table: Table, pairs: Pairs) -> Folds:
     rows = {}
     for line, (left, right, group, fold) in zip(table.lines, table.rows, strict=True):
         if not (group.isdecimal() and fold.isdecimal() and len(group) <= 9 and len(fold) <= 4):
-            raise UserError(f"{table.name}, line {line}: group and fold are whole numbers from 0, not {group}, {fold}")
+            given = f"{group[:20]!r}, {fold[:20]!r}"
+            raise UserError(f"{table.name}, line {line}: group and fold are whole numbers from 0, not {given}")
         rows[left, right] = (int(group), int(fold))
     wanted = list(zip(pairs.lefts, pairs.rights, strict=True))
     if len(table.rows) != len(wanted) or set(rows) != set(wanted):
-        raise UserError(f"{table.name}: its pairs are not those of the data\nmake the folds again: tlk folds --out FILE")
+        what = "its pairs are not those of the data"
+        raise UserError(f"{table.name}: {what}\nmake the folds again: tlk folds --out FILE")
     group, fold = np.array([rows[pair] for pair in wanted], np.int64).T
     used = np.unique(fold)
     if len(used) < 2 or used[-1] != len(used) - 1:

@@ -1,14 +1,20 @@
 """Bytes to pixels: every mode that image files come in ends as RGB."""
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tlk.errors import UserError
 
+# Pillow warns about odd metadata and large scans, which it decodes well all the same. A filter for good, because
+# `warnings.catch_warnings` is not safe in the threads that decode.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+# Pillow opens MPO, the format of many phones, as JPEG; naming it here would be an error.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
 # Pixels are kept no larger than this on either side. Backbones see 224 to 448 of them, descriptors fewer; a museum's
 # 50-megapixel scan costs no more than a thumbnail from here on.
@@ -54,5 +60,5 @@ def _to_eight_bits(grey: np.ndarray) -> np.ndarray:
     if grey.dtype.kind == "f":
         scale = 255.0 if values.max(initial=0) <= 1 else 1.0
     else:
-        scale = 1 / 257 if values.max(initial=0) > 255 or grey.dtype == np.uint16 else 1.0
+        scale = 1 / 257 if values.max(initial=0) > 255 or grey.dtype.itemsize == 2 else 1.0
     return np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)

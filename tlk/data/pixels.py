@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlk.data.shards import KEY, Shards, checksum
+from tlk.data.shards import KEY, LOG, Shards, checksum
+from tlk.errors import UserError
 
 _FLUSH_BYTES = 64 * 1024 * 1024
 
@@ -17,7 +18,7 @@ class PixelCache:
     """
 
     def __init__(self, folder: Path, cap_bytes: int) -> None:
-        self._shards = Shards(folder, [("offset", "<u8"), ("height", "<u4"), ("width", "<u4")])
+        self._shards = Shards(folder, np.uint8, [("offset", "<u8"), ("height", "<u4"), ("width", "<u4")])
         self._cap = cap_bytes
         self._held = self._shards.size()
         self._waiting: dict[bytes, np.ndarray] = {}
@@ -63,5 +64,9 @@ class PixelCache:
         index["crc"] = [checksum(image) for image in images]
         index["offset"] = np.cumsum([0, *(image.nbytes for image in images)])[:-1]
         index["height"], index["width"] = zip(*(image.shape[:2] for image in images), strict=True)
-        self._shards.append(index, np.concatenate([image.ravel() for image in images]))
+        try:
+            self._shards.append(index, np.concatenate([image.ravel() for image in images]))
+        except UserError as error:  # a full disk costs the cache, not the run
+            LOG.warning("the pixel cache takes no more: %s", str(error).splitlines()[0])
+            self._cap = 0
         self._waiting = {}

@@ -53,20 +53,25 @@ class ImageReader:
         Raises:
             UserError: a file cannot be read or decoded.
         """
+        try:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                yield from self._ahead(pool, paths, prepare)
+        finally:  # also where the caller takes the last image and never asks again
+            if self._pixels is not None:
+                self._pixels.flush()
+
+    def _ahead(self, pool: ThreadPoolExecutor, paths: Sequence[str], prepare: Callable[[np.ndarray], T]) -> Iterator[T]:
         running: deque[Future[T]] = deque()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            try:
-                for path in paths:
-                    running.append(pool.submit(lambda name: prepare(self._load(name)), path))
-                    if len(running) >= _AHEAD:
-                        yield running.popleft().result()
-                while running:
+        try:
+            for path in paths:
+                running.append(pool.submit(lambda name: prepare(self._load(name)), path))
+                if len(running) >= _AHEAD:
                     yield running.popleft().result()
-            finally:
-                for future in running:
-                    future.cancel()
-        if self._pixels is not None:
-            self._pixels.flush()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
 
     def _load(self, path: str) -> np.ndarray:
         known = self._keys.get(path)
@@ -77,7 +82,9 @@ class ImageReader:
         data = self._source.read(path)
         image = decode_image(data, f"{self._source.location}/{path}")
         if self._pixels is not None:
-            self._pixels.put(content_key(data), image)
+            key = content_key(data)
+            self._keys.setdefault(path, key)
+            self._pixels.put(key, image)
         return image
 
 

@@ -1,8 +1,8 @@
 """Append-only, content-addressed shards: the file format behind the pixel cache and the embedding store.
 
-A shard is a pair of .npy files: `<name>.data.npy`, memory-mapped when read, and `<name>.index.npy`, one record a row with
-the row's content key and the CRC-32 of its bytes. The data are renamed into place before the index, so a shard exists
-once its index does: a killed writer leaves nothing that a reader would believe. Writers never touch a shard that
+A shard is a pair of .npy files: `<name>.data.npy`, memory-mapped when read, and `<name>.index.npy`, one record a row
+with the row's content key and the CRC-32 of its bytes. The data are renamed into place before the index, so a shard
+exists once its index does: a killed writer leaves nothing that a reader would believe. Writers never touch a shard that
 exists, so any number of them may append at the same time.
 """
 
@@ -22,10 +22,11 @@ LOG = logging.getLogger("tlk")
 
 
 class Shards:
-    """The shards in one folder; `fields` are the index's columns besides `key` and `crc`."""
+    """The shards in one folder: data of one `dtype`; `fields` are the index's columns besides `key` and `crc`."""
 
-    def __init__(self, folder: Path, fields: list[tuple[str, str]] | None = None) -> None:
+    def __init__(self, folder: Path, dtype: type[np.generic], fields: list[tuple[str, str]] | None = None) -> None:
         self.folder = folder
+        self.dtype = np.dtype(dtype)
         self.record = np.dtype([("key", KEY), ("crc", "<u4"), *(fields or [])])
         self._data: dict[str, np.ndarray] = {}
         self._indexes: dict[str, np.ndarray] = {}
@@ -52,9 +53,9 @@ class Shards:
         try:
             index = np.load(self.folder / f"{name}.index.npy", allow_pickle=False)
             data = np.load(self.folder / f"{name}.data.npy", mmap_mode="r", allow_pickle=False)
-            if index.dtype != self.record:
-                raise ValueError("its index has another format")
-        except (OSError, ValueError, EOFError) as error:
+            if index.dtype != self.record or index.ndim != 1 or data.dtype != self.dtype or data.ndim < 1:
+                raise ValueError("it has another format")
+        except Exception as error:  # numpy's reader raises whatever a damaged header makes it trip over
             self._remove(name, str(error))
         else:
             self._indexes[name], self._data[name] = index, data

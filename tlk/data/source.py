@@ -1,5 +1,6 @@
 """A data set's files, whether they lie in a folder or still in the downloaded zip."""
 
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -47,14 +48,21 @@ class FolderSource:
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file at `path`."""
-        return (self.location / path).is_file()
+        return os.path.isfile(self.location / path)  # unlike pathlib's, False for whatever cannot be looked at
 
     def files(self, folder: str) -> list[str]:
-        """Return the sorted names of the files directly in `folder`; none where there is no such folder."""
+        """Return the sorted names of the files directly in `folder`; none where there is no such folder.
+
+        Raises:
+            UserError: the folder cannot be read.
+        """
         place = self.location / folder
-        if not place.is_dir():
+        if not os.path.isdir(place):
             return []
-        return sorted(entry.name for entry in place.iterdir() if not entry.name.startswith(".") and entry.is_file())
+        try:
+            return sorted(entry.name for entry in place.iterdir() if not entry.name.startswith(".") and entry.is_file())
+        except OSError as error:
+            raise UserError(f"cannot read {place}: {error.strerror}") from error
 
 
 class ZipSource:
@@ -65,9 +73,10 @@ class ZipSource:
         self.name = location.stem
         try:
             self._zip = zipfile.ZipFile(location)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"cannot open {location}: {error}\ndownload it again, or give the unpacked folder") from error
-        self._entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
+            self._entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
+        except Exception as error:  # a damaged directory makes zipfile trip over more than BadZipFile
+            remedy = "download it again, or give the unpacked folder"
+            raise UserError(f"cannot open {location}: {error}\n{remedy}") from error
         self._prefix = self._find_prefix()
         self._folders: dict[str, list[str]] = {}
         for name in self._names():
@@ -99,7 +108,7 @@ class ZipSource:
             raise UserError(f"cannot read {self.location}/{path}: it would unpack to {info.file_size:,} bytes")
         try:
             return self._zip.read(info)
-        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zipfile.zlib.error, EOFError) as error:
+        except Exception as error:  # zipfile, zlib, bz2 and lzma each raise their own
             raise UserError(f"cannot read {self.location}/{path}: {error}\ndownload the zip again") from error
 
     def exists(self, path: str) -> bool:
@@ -117,9 +126,9 @@ def open_source(location: Path) -> Source:
     Raises:
         UserError: there is neither at `location`.
     """
-    if location.is_dir():
+    if os.path.isdir(location):
         return FolderSource(location)
-    if location.is_file() and location.suffix.lower() == ".zip":
+    if os.path.isfile(location) and location.suffix.lower() == ".zip":
         return ZipSource(location)
-    what = "is neither a folder nor a .zip" if location.exists() else "does not exist"
+    what = "is neither a folder nor a .zip" if os.path.exists(location) else "does not exist"
     raise UserError(f"data {location} {what}\nname the data with --data or TLK_DATA, or draw some: tlk data demo data")

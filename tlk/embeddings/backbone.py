@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tlk import torchvision_schemas
+from tlk.embeddings.schema import DEPTHS, ViewOfBackbone
 from tlk.embeddings.views import View, digest
 from tlk.errors import UserError
-from tlk.embeddings.schema import DEPTHS, ViewOfBackbone
 
 _BATCH = 32
 
@@ -40,19 +41,20 @@ class BackboneEmbedder:
         self.views = self._describe(name)
 
     def _describe(self, name: str) -> tuple[View, ...]:
-        import timm
-
+        scaling = f"{self._mean.flatten().tolist()} {self._deviation.flatten().tolist()}"
         made_from = {
             "weights": digest(part for key, value in _state(self.model) for part in (key.encode(), value)),
             "architecture": str(self.model.pretrained_cfg["architecture"]),
-            "input": f"{self._width}x{self._height} {self._resample.name} {self._mean.tolist()} {self._deviation.tolist()}",
+            "input": f"{self._width}x{self._height} {self._resample.name} {scaling}",
             "precision": str(_precision(self._device)),
-            "libraries": f"timm {timm.__version__}, torch {torch.__version__}",
+            "libraries": f"timm {version('timm')}, torch {torch.__version__}",
         }
         short = Path(name.removeprefix("local-dir:")).name
         sides = ("as is", "mirrored") if self._mirrored else ("as is",)
         return tuple(
-            View(f"{short} {tap.name} {side}", (*made_from.items(), ("side", side))) for side in sides for tap in self._taps
+            View(f"{short} {tap.name} {side}", (*made_from.items(), ("side", side)))
+            for side in sides
+            for tap in self._taps
         )
 
     def prepare(self, image: np.ndarray) -> Tensor:
@@ -131,7 +133,7 @@ def _as_maps(output: Tensor, model: Any) -> Tensor:
         return output.permute(0, 3, 1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else output
     tokens = output[:, getattr(model, "num_prefix_tokens", 0) :]  # (b, h·w, c)
     height, width = model.patch_embed.grid_size
-    return tokens.transpose(1, 2).unflatten(2, (height, width))
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, height, width)
 
 
 def load_backbone(name: str) -> Any:
@@ -145,10 +147,14 @@ def load_backbone(name: str) -> Any:
     if name.startswith("local-dir:"):
         folder = Path(name.removeprefix("local-dir:"))
         if not (folder / "config.json").is_file():
-            raise UserError(f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights")
-    if os.environ.get("TLK_OFFLINE") == "1":
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported
+            raise UserError(
+                f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights"
+            )
     torchvision_schemas.declare()
+    if os.environ.get("TLK_OFFLINE") == "1":
+        import huggingface_hub.constants
+
+        huggingface_hub.constants.HF_HUB_OFFLINE = True  # its own variable is read only once, when it is imported
     import timm
 
     try:
@@ -157,15 +163,16 @@ def load_backbone(name: str) -> Any:
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"
-            "check the name (python -m timm lists none: see timm.list_models()), or name weights on disk: "
-            "--backbone local-dir:PATH"
+            "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"
         ) from error
     return model.eval().requires_grad_(False)
 
 
 def _state(model: nn.Module) -> list[tuple[str, bytes]]:
     state = sorted(model.state_dict().items())
-    return [(key, value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()) for key, value in state]
+    return [
+        (key, value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()) for key, value in state
+    ]
 
 
 def _precision(device: torch.device) -> torch.dtype:

@@ -3,11 +3,11 @@
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import cv2
 import numpy as np
-import skimage
 from skimage.color import rgb2lab
 from skimage.feature import hog, local_binary_pattern
 
@@ -27,7 +27,7 @@ class DescriptorEmbedder:
         self._mirrored = mirrored
         # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
         code = hashlib.blake2b(inspect.getsource(inspect.getmodule(type(self))).encode()).hexdigest()  # type: ignore[arg-type]
-        libraries = f"scikit-image {skimage.__version__}, OpenCV {cv2.__version__}, numpy {np.__version__}"
+        libraries = f"scikit-image {version('scikit-image')}, OpenCV {cv2.__version__}, numpy {np.__version__}"
         sides = ("as is", "mirrored") if mirrored else ("as is",)
         self.views = tuple(
             View(f"descriptor {name} {side}", (("code", code), ("libraries", libraries), ("side", side)))
@@ -65,13 +65,18 @@ def gradients(side: int, cell: int, blur: float = 0, colour: bool = False) -> De
 
 def thumbnail(side: int) -> Describe:
     """Return a descriptor that is a `side` × `side` image in LAB, its lightness around zero."""
-    return lambda image: (rgb2lab(_squash(image, side)) - np.array([50, 0, 0])).ravel()
+
+    def describe(image: np.ndarray) -> np.ndarray:
+        lab: np.ndarray = rgb2lab(_squash(image, side))
+        return np.asarray(lab - np.array([50, 0, 0])).ravel()
+
+    return describe
 
 
 def grey_layout(image: np.ndarray) -> np.ndarray:
     """Return a 20 × 20 grey image without its brightness and contrast."""
     grey = _grey(image, 20)
-    return ((grey - grey.mean()) / (grey.std() + 5)).ravel()
+    return np.asarray((grey - grey.mean()) / (grey.std() + 5)).ravel()
 
 
 def edge_layout(image: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What a recipe may say about embeddings: torch-free, so that recipes and `--help` know every option."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from tlk.registry import Parameters
 
@@ -31,6 +31,15 @@ class ViewOfBackbone(Parameters):
 
     at: Stage | Annotated[float, Field(gt=0, le=1)]
     cells: int = Field(1, ge=1, le=16)
+
+    @field_validator("at", mode="wrap")
+    @classmethod
+    def _stage_or_depth(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError as error:  # pydantic would report each branch of the union by itself
+            stages = ", ".join(get_args(Stage))
+            raise ValueError(f"should be {stages}, or a depth above 0 and at most 1") from error
 
     @model_validator(mode="after")
     def _final_has_no_cells(self) -> "ViewOfBackbone":

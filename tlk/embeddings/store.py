@@ -27,7 +27,7 @@ class VectorStore:
     def _shards(self, view: View) -> Shards:
         if view not in self._views:
             readable = re.sub(r"[^\w.-]+", "_", view.name)[:80]
-            self._views[view] = Shards(self._folder / f"{readable}-{view.fingerprint[:16]}")
+            self._views[view] = Shards(self._folder / f"{readable}-{view.fingerprint[:16]}", np.float16)
         return self._views[view]
 
     def missing(self, view: View, keys: np.ndarray) -> np.ndarray:
@@ -54,13 +54,22 @@ class VectorStore:
         places = shards.find(keys)
         if not len(keys) or (places[:, 0] < 0).any():
             return None
-        vectors = np.empty((len(keys), shards.data(int(places[0, 0])).shape[1]), np.float16)
-        for shard in np.unique(places[:, 0]):
-            mine = places[:, 0] == shard
-            rows = places[mine, 1]
-            vectors[mine] = shards.data(int(shard))[rows]
-            expected = shards.index(int(shard))["crc"][rows]
-            if not np.array_equal(expected, [checksum(row) for row in vectors[mine]]):
-                shards.discard(int(shard))
+        order = np.argsort(places[:, 0], kind="stable")
+        parts = []
+        for shard in np.unique(places[:, 0]).tolist():
+            part = _whole_rows(shards, shard, places[places[:, 0] == shard, 1])
+            if part is None:
+                shards.discard(shard)
                 return None
-        return vectors
+            parts.append(part)
+        return np.concatenate(parts)[np.argsort(order)]
+
+
+def _whole_rows(shards: Shards, shard: int, rows: np.ndarray) -> np.ndarray | None:
+    """Return `(n, d)` rows of a shard, or None unless all are there and have the checksums of the index."""
+    data = shards.data(shard)
+    if len(data) <= rows.max():
+        return None
+    vectors = np.asarray(data[rows])
+    whole = np.array_equal(shards.index(shard)["crc"][rows], [checksum(row) for row in vectors])
+    return vectors if whole else None

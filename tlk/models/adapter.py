@@ -11,6 +11,9 @@ from tlk.models.centred import Centred
 from tlk.models.registry import AdapterParameters, CentredParameters
 from tlk.seeding import derive_seed, generator
 
+# Axes with less than this share of the largest variance are rounding noise, which whitening would blow up.
+_RANK_TOLERANCE = 1e-10
+
 
 class Adapter(Centred):
     """Linear layer in a PCA space.
@@ -20,6 +23,9 @@ class Adapter(Centred):
     divided by: 0 keeps them, 1 makes all equal.
     """
 
+    projection: Tensor
+    projection_mean: Tensor
+
     def __init__(self, parameters: AdapterParameters, sizes: Sequence[int]) -> None:
         super().__init__(CentredParameters(), sizes)
         self.parameters_ = parameters
@@ -27,7 +33,7 @@ class Adapter(Centred):
         self.register_buffer("projection_mean", torch.zeros(sum(sizes)))
         self.register_buffer("projection", torch.zeros(sum(sizes), width))
         self.dropout = nn.Dropout(parameters.dropout)
-        self.linear = nn.Linear(width, width, bias=False)
+        self.linear = nn.utils.skip_init(nn.Linear, width, width, bias=False)  # drawing weights is not needed
         nn.init.eye_(self.linear.weight)
 
     def fit(self, features: Tensor, seed: int) -> None:
@@ -35,21 +41,27 @@ class Adapter(Centred):
         super().fit(features, seed)
         flat = Centred.reduce(self, features).mean(dim=1).numpy()  # an image counts once, whatever its orientations
         width = min(self.parameters_.components, *flat.shape)
-        pca = PCA(width, svd_solver="randomized", random_state=derive_seed(seed, "pca")).fit(flat)
-        deviation = np.sqrt(np.maximum(pca.explained_variance_, 1e-12))
-        axes = pca.components_.T / deviation**self.parameters_.whitening
+        # Two power iterations: the axes that matter stand well apart, and more would take longer than the training.
+        pca = PCA(width, svd_solver="randomized", iterated_power=2, random_state=derive_seed(seed, "pca"))
+        with np.errstate(invalid="ignore"):  # sklearn divides by a variance of 0 where there is one image, or all alike
+            variance = np.nan_to_num(pca.fit(flat).explained_variance_)
+        spanned = variance > _RANK_TOLERANCE * variance.max()
+        whitened = np.where(spanned, variance, 1) ** (self.parameters_.whitening / -2)
+        axes = pca.components_.T * np.where(spanned, whitened, 0)
         rotation = np.linalg.qr(generator(seed, "rotation").normal(size=(width, width)))[0]
-        projection = axes @ rotation
+        projection = (axes @ rotation).astype(np.float32)
         # Entries of about one: Adam's step is then in proportion to what it changes.
         projection *= np.sqrt(width) / np.linalg.norm((flat - pca.mean_) @ projection, axis=1).mean().clip(1e-12)
         self.projection_mean = torch.from_numpy(pca.mean_).float()
-        self.projection = torch.zeros_like(self.projection)
-        self.projection[:, :width] = torch.from_numpy(projection).float()
+        unused = self.parameters_.components - width
+        self.projection = nn.functional.pad(torch.from_numpy(projection), (0, unused))
 
     def reduce(self, features: Tensor) -> Tensor:
         """Return `(…, components)` features in the fitted space."""
-        return (super().reduce(features) - self.projection_mean) @ self.projection
+        centred: Tensor = super().reduce(features) - self.projection_mean
+        return centred @ self.projection
 
     def forward(self, reduced: Tensor) -> Tensor:
         """Return the `(…, components)` outputs, not scaled to length 1."""
-        return self.linear(self.dropout(reduced))
+        outputs: Tensor = self.linear(self.dropout(reduced))
+        return outputs

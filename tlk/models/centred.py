@@ -11,6 +11,8 @@ from tlk.models.registry import CentredParameters
 class Centred(nn.Module):
     """Turns the views of an image into one vector whose cosine weighs every view alike."""
 
+    mean: Tensor
+
     def __init__(self, parameters: CentredParameters, sizes: Sequence[int]) -> None:
         super().__init__()
         self.sizes = tuple(sizes)

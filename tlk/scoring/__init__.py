@@ -1,0 +1,1 @@
+"""Similarities of queries with their candidates."""

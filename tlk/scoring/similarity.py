@@ -12,9 +12,7 @@ def cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     return np.asarray(queries @ gallery.T)
 
 
-def list_similarities(
-    queries: np.ndarray, gallery: np.ndarray, lists: np.ndarray, block: int = _BLOCK
-) -> np.ndarray:
+def list_similarities(queries: np.ndarray, gallery: np.ndarray, lists: np.ndarray, block: int = _BLOCK) -> np.ndarray:
     """Return the `(n, m)` cosines of each of `(n, d)` queries with its own list: `(n, m)` rows of `(g, d)` gallery."""
     parts = [
         np.einsum("nd,nmd->nm", queries[start : start + block], gallery[lists[start : start + block]])

@@ -26,7 +26,7 @@ from tlk.training.loop import Epoch, fit
 
 @dataclass(frozen=True)
 class PairFeatures:
-    """Frozen features of pairs: `(n, o, d)` float32 a side, o orientations; `sizes` are the widths of the views in d."""
+    """Frozen features of pairs: `(n, o, d)` float32 a side, o orientations; `sizes` are the views' widths."""
 
     left: Tensor
     right: Tensor

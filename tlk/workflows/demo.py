@@ -1,10 +1,10 @@
 """The whole path on the embedded competition: draw, fold, train, evaluate, predict, score against the true answers."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from tlk.data.demo import draw_competition
+from tlk.files import write_text
 from tlk.workflows.evaluate import evaluate_submission, picks_of
 from tlk.workflows.predict import predict
 from tlk.workflows.progress import Reporter
@@ -45,7 +45,7 @@ def run_demo(backbone: str | None, reporter: Reporter) -> list[DemoRow]:
         scored = evaluate_submission(DATA, done.path, None, 2)
         rows.append(DemoRow(recipe, picks_of(numbers), numbers["ci95"]["2"], picks_of(scored), scored["ci95"]["2"]))
     best = max(rows, key=lambda row: row.out_of_fold).recipe  # chosen without looking at the true answers
-    shutil.move(_candidate(best), SUBMISSION)
+    write_text(SUBMISSION, _candidate(best).read_text())
     for recipe in recipes:
         _candidate(recipe).unlink(missing_ok=True)
     return rows

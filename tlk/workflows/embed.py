@@ -31,7 +31,9 @@ def fill_store(
     competition = workspace.competition()
     paths = image_paths(competition)
     if not paths:
-        raise UserError(f"{workspace.data} has no images in train/ or test/\npoint --data at a competition's folder or zip")
+        raise UserError(
+            f"{workspace.data} has no images in train/ or test/\npoint --data at a competition's folder or zip"
+        )
     embedder = build_embedder(parameters, choose_device(device))
     reader = workspace.reader(competition, passes=1)
     started = time.perf_counter()

@@ -94,9 +94,7 @@ def evaluate(workspace: Workspace, names: Sequence[str], topk: int) -> list[dict
     return rows
 
 
-def evaluate_submission(
-    data: Path, submission: Path, truth: Path | None, topk: int
-) -> dict[str, Any]:
+def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: int) -> dict[str, Any]:
     """Score a submission against the true answers, which default to the data's own test_truth.csv.
 
     Raises:

@@ -27,9 +27,7 @@ class Prediction:
     heads: int
 
 
-def predict(
-    workspace: Workspace, name: str | None, out: Path | None, device: str, reporter: Reporter
-) -> Prediction:
+def predict(workspace: Workspace, name: str | None, out: Path | None, device: str, reporter: Reporter) -> Prediction:
     """Score every test list with every fold's head and write the submission.
 
     The heads live in spaces of their own, so their scores are averaged, standardised per query, never their embeddings.

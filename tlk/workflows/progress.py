@@ -1,8 +1,10 @@
 """What a workflow tells while it works; the command line shows it, a notebook may do as it likes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+Tracking = AbstractContextManager[Callable[[int, int], None]]  # its value is called with (done, total)
 
 
 class Reporter(Protocol):
@@ -11,16 +13,8 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Take one line that the user should see."""
 
-    def track(self, what: str) -> "Tracking":
+    def track(self, what: str) -> Tracking:
         """Return a context that shows the progress of `what`."""
-
-
-class Tracking(Protocol):
-    """A context whose value is called with (done, total)."""
-
-    def __enter__(self) -> Callable[[int, int], None]: ...
-
-    def __exit__(self, *error: object) -> None: ...
 
 
 class Silent:

@@ -84,8 +84,8 @@ class OutOfFold:
     @classmethod
     def of(cls, folds: Folds, queries: np.ndarray, gallery: np.ndarray, list_length: int) -> "OutOfFold":
         """Join embeddings with the folds that they belong to."""
-        ids = (np.array(side) for side in (folds.pairs.lefts, folds.pairs.rights))
-        return cls(*ids, folds.fold, queries, gallery, folds.list_seed, list_length)
+        lefts, rights = np.array(folds.pairs.lefts), np.array(folds.pairs.rights)
+        return cls(lefts, rights, folds.fold, queries, gallery, folds.list_seed, list_length)
 
     def write(self, path: Path) -> None:
         """Write the arrays as .npz."""

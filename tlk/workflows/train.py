@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,9 @@ def _open_partial(folder: Path, recipe: Recipe, folds: Folds, options: TrainOpti
     if options.resume:
         kept = (folder / "folds.csv").read_text(encoding="utf-8") if (folder / "folds.csv").exists() else ""
         if run.recipe() != recipe or kept != folds.to_csv():
-            raise UserError(f"--resume: {folder} was started with another recipe or other folds\nstart anew: --overwrite")
+            raise UserError(
+                f"--resume: {folder} was started with another recipe or other folds\nstart anew: --overwrite"
+            )
         return run
     shutil.rmtree(folder, ignore_errors=True)
     write_text(folder / "folds.csv", folds.to_csv())
@@ -210,14 +213,12 @@ def _list_length(competition: Competition) -> int:
 def _manifest(
     competition: Competition, reader: Any, paths: list[str], folds: Path, recipe: Recipe, device: Any, clock: _Clock
 ) -> dict[str, Any]:
-    import timm
-
     fingerprint = hashlib.blake2b(reader.keys(paths).tobytes() + "\n".join(paths).encode(), digest_size=16)
     return {
         "versions": {
             "tlk": __version__,
             "torch": torch.__version__,
-            "timm": timm.__version__,
+            "timm": version("timm"),
             "numpy": np.__version__,
             "python": platform.python_version(),
         },

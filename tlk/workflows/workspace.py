@@ -50,4 +50,6 @@ class Workspace:
         except ValueError as error:
             raise UserError(f"TLK_PIXEL_CACHE_GB={text} is not a number\nset it to gigabytes, 0 for none") from error
         keep = passes > 1 and gigabytes > 0
-        return ImageReader(competition.source, PixelCache(self.cache / "pixels", int(gigabytes * 1e9)) if keep else None)
+        return ImageReader(
+            competition.source, PixelCache(self.cache / "pixels", int(gigabytes * 1e9)) if keep else None
+        )

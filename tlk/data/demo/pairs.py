@@ -7,27 +7,27 @@ from typing import Literal
 import numpy as np
 
 from tlk.constants import IMAGE_HEIGHT, IMAGE_WIDTH
-from tlk.data import demo_backgrounds, demo_creatures, demo_things
-from tlk.data.demo_colours import Shift, face_palette, object_palette, shift
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_faces import face
-from tlk.data.demo_painting import Hand, Medium, Placement, paint, photographed
-from tlk.data.demo_shapes import Part
-from tlk.data.demo_textures import texture
+from tlk.data.demo import backgrounds, creatures, things
+from tlk.data.demo.colours import Shift, face_palette, object_palette, shift
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.faces import face
+from tlk.data.demo.painting import Hand, Medium, Placement, paint, photographed
+from tlk.data.demo.shapes import Part
+from tlk.data.demo.textures import texture
 from tlk.seeding import generator
 
 Side = Literal["left", "right"]
 OBJECTS: dict[str, Callable[[Dials], list[Part]]] = {
-    "quadruped": demo_creatures.quadruped,
-    "bird": demo_creatures.bird,
-    "fish": demo_creatures.fish,
-    "butterfly": demo_creatures.butterfly,
-    "octopus": demo_creatures.octopus,
-    "vessel": demo_things.vessel,
-    "plant": demo_things.plant,
-    "house": demo_things.house,
-    "vehicle": demo_things.vehicle,
-    "lump": demo_things.lump,
+    "quadruped": creatures.quadruped,
+    "bird": creatures.bird,
+    "fish": creatures.fish,
+    "butterfly": creatures.butterfly,
+    "octopus": creatures.octopus,
+    "vessel": things.vessel,
+    "plant": things.plant,
+    "house": things.house,
+    "vehicle": things.vehicle,
+    "lump": things.lump,
 }
 JITTER = 0.08
 SLIP = 0.06
@@ -132,8 +132,8 @@ def _hand(medium: Medium, own: np.random.Generator) -> Hand:
 
 def _ground(stratum: Stratum, side: Side, medium: Medium, own: np.random.Generator) -> np.ndarray:
     if stratum.scaled_down == side:
-        return demo_backgrounds.plain(own)
-    page = demo_backgrounds.scenery(own) if medium == "photo" else demo_backgrounds.paper(own)
+        return backgrounds.plain(own)
+    page = backgrounds.scenery(own) if medium == "photo" else backgrounds.paper(own)
     if stratum.cluttered in (side, "both"):
-        page = demo_backgrounds.clutter(page, own, blur=5 if medium == "photo" else 3)
+        page = backgrounds.clutter(page, own, blur=5 if medium == "photo" else 3)
     return page

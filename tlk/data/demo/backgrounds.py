@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from tlk.constants import IMAGE_HEIGHT, IMAGE_WIDTH
-from tlk.data.demo_colours import rgb
+from tlk.data.demo.colours import rgb
 
 
 def plain(random: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from tlk.constants import CANDIDATES
-from tlk.data.demo_pairs import Side, Stratum, draw_pair
+from tlk.data.demo.pairs import Side, Stratum, draw_pair
 from tlk.errors import UserError
 from tlk.seeding import generator
 from tlk.tables import format_table

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_shapes import Part, Role, ellipse, mirrored, polygon, smooth, stroke
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.shapes import Part, Role, ellipse, mirrored, polygon, smooth, stroke
 
 
 def quadruped(dials: Dials) -> list[Part]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_shapes import turned
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.shapes import turned
 
 KINDS = ("plain", "plain", "stripes", "dots", "checks", "patches")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_shapes import Part, Role, dense, ellipse, lathe, polygon, rounded, ruffled, smooth, stroke
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.shapes import Part, Role, dense, ellipse, lathe, polygon, rounded, ruffled, smooth, stroke
 
 MARKS: tuple[Role, ...] = ("dark", "accent", "second", "light")
 

@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_shapes import Part, dense, ellipse, ruffled, smooth
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.shapes import Part, dense, ellipse, ruffled, smooth
 
 HAIR = ("bald", "short", "short", "long", "long", "afro", "spikes", "mohawk", "bun", "bob")
 BEARDS = ("none", "none", "none", "full", "goatee", "moustache")

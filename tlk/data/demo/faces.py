@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_hair import HAIR, beard, hair_above, hair_behind
-from tlk.data.demo_shapes import Part, Role, ellipse, mirrored, polygon, rounded, smooth, stroke
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.hair import HAIR, beard, hair_above, hair_behind
+from tlk.data.demo.shapes import Part, Role, ellipse, mirrored, polygon, rounded, smooth, stroke
 
 EARS = ("round", "round", "round", "pointed", "cat", "bear")
 NOSES = ("long", "round", "flat", "snout")

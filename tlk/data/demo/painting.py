@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from tlk.constants import IMAGE_HEIGHT, IMAGE_WIDTH
-from tlk.data.demo_colours import Palette
-from tlk.data.demo_shapes import Part, turned
+from tlk.data.demo.colours import Palette
+from tlk.data.demo.shapes import Part, turned
 
 Medium = Literal["photo", "drawing"]
 SUBPIXEL_BITS = 4

@@ -9,8 +9,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from tlk.data.demo_dials import Dials
-from tlk.data.demo_shapes import Role
+from tlk.data.demo.dials import Dials
+from tlk.data.demo.shapes import Role
 
 Palette = dict[Role, np.ndarray]
 Shift = Literal["none", "hue", "brightness", "grey"]

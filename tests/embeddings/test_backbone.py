@@ -1,0 +1,105 @@
+"""Backbones: the same calls work for networks of very different build."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tlk.embeddings.backbone import BackboneEmbedder, load_backbone
+from tlk.embeddings.schema import DEPTHS, ViewOfBackbone
+from tlk.errors import UserError
+
+CPU = torch.device("cpu")
+ALL_STAGES = (*(ViewOfBackbone(at=name, cells=2) for name in DEPTHS), ViewOfBackbone(at="final"))
+
+
+def pictures(count: int = 3) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [random.integers(256, size=(245, 200, 3), dtype=np.uint8) for _ in range(count)]
+
+
+def embedder(folder: Path, views: tuple[ViewOfBackbone, ...] = ALL_STAGES, mirrored: bool = True) -> BackboneEmbedder:
+    return BackboneEmbedder(f"local-dir:{folder}", views, mirrored, CPU)
+
+
+def test_every_view_is_finite_and_images_differ(backbone_folder: Path) -> None:
+    built = embedder(backbone_folder)
+    outputs = built.compute([built.prepare(image) for image in pictures()])
+    assert len(outputs) == len(built.views)
+    assert len(built.views) % 2 == 0
+    for vectors in outputs:
+        assert vectors.shape[0] == 3
+        assert vectors.dtype == np.float32
+        assert np.isfinite(vectors).all()
+        assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_cells_average_to_the_whole(backbone_folder: Path) -> None:
+    whole = embedder(backbone_folder, (ViewOfBackbone(at="middle"),), mirrored=False)
+    cells = embedder(backbone_folder, (ViewOfBackbone(at="middle", cells=2),), mirrored=False)
+    images = pictures()
+    one = whole.compute([whole.prepare(image) for image in images])[0]
+    four = cells.compute([cells.prepare(image) for image in images])[0]
+    assert four.shape[1] == 4 * one.shape[1]
+    mean = four.reshape(3, -1, 4).mean(axis=2)
+    # Cells overlap by a row where the map's side is odd, so the mean of their means is near the whole, not equal.
+    assert np.corrcoef(mean.ravel(), one.ravel())[0, 1] > 0.98
+
+
+def test_the_mirrored_view_is_the_view_of_the_mirror(backbone_folder: Path) -> None:
+    built = embedder(backbone_folder, (ViewOfBackbone(at="final"),))
+    image = pictures(1)[0]
+    plain, mirrored = built.compute([built.prepare(image)])
+    turned, back = built.compute([built.prepare(np.ascontiguousarray(image[:, ::-1]))])
+    np.testing.assert_allclose(mirrored, turned, rtol=0.05, atol=0.02)
+    np.testing.assert_allclose(plain, back, rtol=0.05, atol=0.02)
+
+
+def test_the_final_view_is_the_networks_own_embedding(backbone_folder: Path) -> None:
+    built = embedder(backbone_folder, (ViewOfBackbone(at="final"),), mirrored=False)
+    prepared = [built.prepare(image) for image in pictures()]
+    batch = torch.stack(prepared).float() / 255
+    mean, deviation = (torch.tensor(built.model.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    with torch.inference_mode():
+        oracle = built.model((batch - mean) / deviation).numpy()
+    ours = built.compute(prepared)[0]
+    cosine = (oracle * ours).sum(1) / np.linalg.norm(oracle, axis=1) / np.linalg.norm(ours, axis=1)
+    assert cosine.mean() > 0.998
+
+
+def test_fingerprints_follow_weights_and_views(backbone_folder: Path, tmp_path: Path) -> None:
+    first = embedder(backbone_folder)
+    again = embedder(backbone_folder)
+    assert [view.fingerprint for view in first.views] == [view.fingerprint for view in again.views]
+    assert len({view.fingerprint for view in first.views}) == len(first.views)
+    changed = tmp_path / backbone_folder.name
+    changed.mkdir()
+    (changed / "config.json").write_bytes((backbone_folder / "config.json").read_bytes())
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(backbone_folder / "model.safetensors")
+    early = [key for key in weights if "stem" in key or key.startswith(("conv1", "patch_embed"))]
+    name = next(key for key in early if weights[key].is_floating_point())
+    weights[name].view(-1)[0] += 1e-3  # one number of one layer
+    save_file(weights, changed / "model.safetensors")
+    other = embedder(changed)
+    assert not {view.fingerprint for view in first.views} & {view.fingerprint for view in other.views}
+
+
+def test_one_stage_named_twice_is_one_view(backbone_folder: Path) -> None:
+    built = embedder(backbone_folder, (ViewOfBackbone(at="last"), ViewOfBackbone(at=1.0)), mirrored=False)
+    assert len(built.views) == 1
+
+
+def test_unknown_names_and_missing_weights_are_said(tmp_path: Path) -> None:
+    for name in ("no_such_network", "resnet18", f"local-dir:{tmp_path}/nowhere", "hf-hub:nobody/nothing"):
+        with pytest.raises(UserError, match="backbone"):
+            load_backbone(name)
+
+
+def test_damaged_weights_are_said(backbone_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((backbone_folder / "config.json").read_bytes())
+    (tmp_path / "model.safetensors").write_bytes((backbone_folder / "model.safetensors").read_bytes()[:2000])
+    with pytest.raises(UserError, match="cannot be loaded"):
+        load_backbone(f"local-dir:{tmp_path}")

@@ -1,0 +1,134 @@
+"""Metrics against naive references: loops, and enumeration of every list there could be."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlk.data.candidates import build_lists
+from tlk.metrics import TIE, bootstrap_interval, expected_top_k, list_ranks, recall_at, standardise, top_k
+
+
+def naive_rank(scores: list[float], truth: int) -> int:
+    rank = 1
+    for place, score in enumerate(scores):
+        if place != truth and score >= scores[truth] - TIE:
+            rank += 1
+    return rank
+
+
+@given(st.data())
+def test_list_ranks_are_those_of_a_loop(data: st.DataObject) -> None:
+    n, m = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 6))
+    scores = np.array(data.draw(st.lists(st.lists(st.integers(-2, 2), min_size=m, max_size=m), min_size=n, max_size=n)))
+    truth = np.array(data.draw(st.lists(st.integers(0, m - 1), min_size=n, max_size=n)))
+    expected = [naive_rank(row, place) for row, place in zip(scores.astype(float).tolist(), truth, strict=True)]
+    assert list_ranks(scores.astype(float), truth).tolist() == expected
+
+
+def test_ties_count_against_us_also_when_they_differ_by_rounding() -> None:
+    scores = np.array([[0.5, 0.5, 0.5 - TIE / 2, 0.5 - 3 * TIE], [0.0, 0.0, 0.0, 0.0]])
+    assert list_ranks(scores, np.array([0, 2])).tolist() == [3, 4]
+    assert list_ranks(scores, np.array([3, 0])).tolist() == [4, 4]
+
+
+def test_top_k_counts_ranks_up_to_k() -> None:
+    ranks = np.array([1, 2, 3, 20])
+    assert top_k(ranks, 1).tolist() == [1, 0, 0, 0]
+    assert top_k(ranks, 2).tolist() == [1, 1, 0, 0]
+    assert top_k(ranks, 20).tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("others", [3, 6, 8])
+@pytest.mark.parametrize("length", [2, 4])
+def test_expected_top_k_is_the_share_of_all_lists_there_could_be(others: int, length: int) -> None:
+    for beating in range(others + 1):
+        drawn = [sum(foil < beating for foil in foils) for foils in combinations(range(others), length - 1)]
+        for k in range(1, length + 1):
+            share = np.mean([ahead <= k - 1 for ahead in drawn])
+            assert expected_top_k(np.array([beating]), others, length, k)[0] == pytest.approx(share, abs=1e-12)
+
+
+def test_expected_top_k_takes_a_gallery_size_for_each_query() -> None:
+    both = expected_top_k(np.array([2, 2]), np.array([5, 9]), 4, 1)
+    assert both[0] == expected_top_k(np.array([2]), 5, 4, 1)[0] < both[1]
+
+
+def test_the_expected_accuracy_is_the_mean_of_sampled_draws() -> None:
+    n, length, draws = 26, 5, 2000
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(n, n)) + 1.2 * np.eye(n)
+    fold = np.repeat([0, 1], [12, 14])
+    same = fold[:, None] == fold[None, :]
+    beating = ((scores >= np.diag(scores)[:, None] - TIE) & same).sum(axis=1) - 1
+    sampled = np.empty((draws, 2))
+    for seed in range(draws):
+        lists, truth = build_lists(fold, length, seed)
+        ranks = list_ranks(np.take_along_axis(scores, lists, axis=1), truth)
+        sampled[seed] = top_k(ranks, 1).mean(), top_k(ranks, 2).mean()
+    for column, k in ((0, 1), (1, 2)):
+        expected = expected_top_k(beating, same.sum(axis=1) - 1, length, k).mean()
+        error = sampled[:, column].std() / np.sqrt(draws)
+        assert 0.1 < expected < 0.9
+        assert abs(sampled[:, column].mean() - expected) < 4 * error
+
+
+def test_recall_counts_truths_among_the_k_highest_of_the_gallery() -> None:
+    beating = np.array([0, 0, 1, 4, 5, 99])
+    assert recall_at(beating, 1) == 2 / 6
+    assert recall_at(beating, 5) == 4 / 6
+    assert recall_at(beating, 100) == 1
+
+
+def test_the_interval_is_about_that_of_the_normal_distribution() -> None:
+    values = np.repeat([0.0, 1.0], [120, 280])
+    low, high = bootstrap_interval(values)
+    half = 1.96 * np.sqrt(0.7 * 0.3 / 400)
+    assert low == pytest.approx(0.7 - half, abs=0.006)
+    assert high == pytest.approx(0.7 + half, abs=0.006)
+
+
+def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
+    random = np.random.default_rng(1)
+    covered = 0
+    for trial in range(200):
+        low, high = bootstrap_interval((random.random(80) < 0.6).astype(float), seed=trial, resamples=200)
+        covered += low <= 0.6 <= high
+    assert 0.89 <= covered / 200 <= 0.99
+
+
+def test_the_interval_is_seeded() -> None:
+    values = np.random.default_rng(0).random(50)
+    assert bootstrap_interval(values, seed=1) == bootstrap_interval(values, seed=1)
+    assert bootstrap_interval(values, seed=1) != bootstrap_interval(values, seed=2)
+
+
+def test_all_right_and_all_wrong_have_the_exact_binomial_interval() -> None:
+    low, high = bootstrap_interval(np.ones(20))
+    assert (low, high) == (pytest.approx(0.025 ** (1 / 20)), 1.0)
+    low, high = bootstrap_interval(np.zeros(20))
+    assert (low, high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 20)))
+
+
+def test_equal_differences_of_two_runs_have_no_width_unless_they_are_counts() -> None:
+    assert bootstrap_interval(np.full(10, 0.25)) == (0.25, 0.25)
+    assert bootstrap_interval(np.full(10, -1.0)) == (-1.0, -1.0)
+
+
+def test_standardise_gives_each_row_mean_0_and_deviation_1() -> None:
+    scores = np.random.default_rng(0).normal(3, 5, (4, 7))
+    result = standardise(scores)
+    for row, original in zip(result.tolist(), scores.tolist(), strict=True):
+        mean = sum(original) / 7
+        deviation = (sum((x - mean) ** 2 for x in original) / 7) ** 0.5
+        assert row == pytest.approx([(x - mean) / deviation for x in original])
+
+
+@given(st.floats(-1e3, 1e3), st.integers(2, 40), st.sampled_from([np.float32, np.float64]))
+def test_a_row_of_equal_scores_becomes_zeros(value: float, width: int, dtype: type[np.floating]) -> None:
+    scores = np.stack([np.full(width, value, dtype), np.arange(width, dtype=dtype)])
+    result = standardise(scores)
+    assert not result[0].any()
+    assert result[1].std() == pytest.approx(1, abs=1e-5)

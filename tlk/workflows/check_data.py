@@ -1,0 +1,141 @@
+"""Look data over before anything is trained on them: counts, faults, duplicates, leaks between train and test."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tlk.data.competition import CandidateLists, Pairs
+from tlk.data.reader import ImageReader
+from tlk.duplicates import find_duplicates
+from tlk.errors import UserError
+from tlk.workflows.embed import image_paths
+from tlk.workflows.progress import Reporter
+from tlk.workflows.workspace import Workspace
+
+FOLDERS = ("train/left", "train/right", "test/left", "test/right")
+
+
+def check_data(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Return what `tlk data check --json` prints: counts, faults, duplicates with their pairs of paths, leaks.
+
+    Faults are collected, not raised: one look shows them all.
+
+    Raises:
+        UserError: there are neither tables nor images to look at.
+    """
+    competition = workspace.competition()
+    paths = image_paths(competition)
+    if not (paths or competition.has_train() or competition.has_test()):
+        raise UserError(f"{workspace.data} has neither tables nor images of a competition\npoint at its folder or zip")
+    faults: list[str] = []
+    pairs = _collect(competition.train_pairs, faults) if competition.has_train() else None
+    lists = _collect(competition.test_lists, faults) if competition.has_test() else None
+    reader = workspace.reader(competition, passes=2)
+    good = _decodable(reader, paths, faults, reporter)
+    duplicates = _duplicates(reader, good, reporter)
+    return {
+        "data": str(workspace.data),
+        "counts": {
+            "training pairs": len(pairs) if pairs else 0,
+            "test queries": len(lists) if lists else 0,
+            "candidates a list": lists.length if lists else 0,
+            **{f"images in {folder}": len(competition.images(folder)) for folder in FOLDERS},
+        },
+        "faults": faults,
+        "duplicates": _summary(duplicates),
+        "pairs": duplicates,
+        "leaks": find_leaks(pairs, lists, duplicates) if pairs and lists else [],
+    }
+
+
+def find_leaks(pairs: Pairs, lists: CandidateLists, duplicates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the test queries that are a training pair come again, with the candidate that is then the answer.
+
+    One image of the pair is a near-duplicate of the query, the other one of a candidate in its list. Such answers are
+    known without any model, so a score on them says nothing.
+    """
+    alike: dict[str, set[str]] = defaultdict(set)
+    for row in duplicates:
+        alike[row["first"]].add(row["second"])
+        alike[row["second"]].add(row["first"])
+    candidates = dict(zip(lists.queries, map(set, lists.candidates), strict=True))
+    found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
+    for left, right in zip(pairs.lefts, pairs.rights, strict=True):
+        sides = (_near(alike, "train/left", left), _near(alike, "train/right", right))
+        for one, other in (sides, sides[::-1]):
+            for query in one["test/left"]:
+                for candidate in other["test/right"] & candidates.get(query, set()):
+                    found[query, candidate].append([left, right])
+    return [{"query": query, "candidate": answer, "pairs": again} for (query, answer), again in sorted(found.items())]
+
+
+def _near(alike: dict[str, set[str]], folder: str, name: str) -> dict[str, set[str]]:
+    """Return folder → ids of the near-duplicates of one image."""
+    near: dict[str, set[str]] = defaultdict(set)
+    for found in alike[f"{folder}/{name}"]:
+        place, _, other = found.rpartition("/")
+        near[place].add(other)
+    return near
+
+
+def _collect(read: Callable[[], Any], faults: list[str]) -> Any:
+    try:
+        return read()
+    except UserError as error:
+        faults.append(str(error).splitlines()[0])
+        return None
+
+
+def _decodable(reader: ImageReader, paths: list[str], faults: list[str], reporter: Reporter) -> list[str]:
+    """Return the paths whose images can be decoded, and name the others."""
+
+    def attempt(path: str) -> str | None:
+        try:
+            next(iter(reader.images([path])))
+        except UserError as error:
+            return str(error).splitlines()[0]
+        return None
+
+    good = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, reporter.track("decoding") as progress:
+        for done, (path, fault) in enumerate(zip(paths, pool.map(attempt, paths), strict=True), start=1):
+            progress(done, len(paths))
+            if fault is None:
+                good.append(path)
+            else:
+                faults.append(fault)
+    return good
+
+
+def _duplicates(reader: ImageReader, paths: list[str], reporter: Reporter) -> list[dict[str, Any]]:
+    """Return the near-duplicates among images: `first` and `second` as folder/id, most alike first."""
+    with reporter.track("near-duplicates") as progress:
+        found = find_duplicates(
+            reader.images(paths), reader.keys(paths), progress=lambda done: progress(done, len(paths))
+        )
+    names = [path.rpartition(".")[0] for path in paths]
+    rows = [
+        {
+            "first": names[found.first[i]],
+            "second": names[found.second[i]],
+            "inliers": int(found.inliers[i]),
+            "mirrored": bool(found.mirrored[i]),
+            "exact": bool(found.exact[i]),
+        }
+        for i in range(len(found.first))
+    ]
+    return sorted(rows, key=lambda row: (not row["exact"], -row["inliers"], row["first"], row["second"]))
+
+
+def _summary(duplicates: Sequence[dict[str, Any]]) -> dict[str, int]:
+    halves = [{row["first"].split("/")[0], row["second"].split("/")[0]} for row in duplicates]
+    return {
+        "exact": sum(row["exact"] for row in duplicates),
+        "near": sum(not row["exact"] for row in duplicates),
+        "of them mirrored": sum(row["mirrored"] for row in duplicates),
+        "within train": sum(half == {"train"} for half in halves),
+        "within test": sum(half == {"test"} for half in halves),
+        "between train and test": sum(len(half) == 2 for half in halves),
+    }
