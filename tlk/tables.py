@@ -2,10 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tlk.errors import UserError
+
+Header = Callable[[int], Sequence[str]]  # what the header of a table with so many columns must be
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Table:
         return [row[place] for row in self.rows]
 
 
-def parse_table(data: bytes, name: str) -> Table:
+def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
     """Parse the CSV `data`; `name` is for messages. Every cell stays text, so `nan`, `007` and `1e5` are ids.
 
     Raises:
@@ -45,13 +47,14 @@ def parse_table(data: bytes, name: str) -> Table:
         raise UserError(f"{name}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
     if not rows:
         raise UserError(f"{name} is empty: a header and rows were expected")
-    header, rows, lines = rows[0], rows[1:], lines[1:]
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise UserError(
-                f"{name}, line {line}: {len(row)} cells where the header has {len(header)}\nmend the row, or remove it"
-            )
-    return Table(name, header, rows, lines)
+    table = Table(name, rows[0], rows[1:], lines[1:])
+    if header is not None:  # before the rows: cells that are too many are no surprise below a wrong header
+        require_header(table, header(len(table.header)))
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if len(row) != len(table.header):
+            shown = f"{len(row)} cells where the header has {len(table.header)}"
+            raise UserError(f"{name}, line {line}: {shown}\nmend the row, or remove it")
+    return table
 
 
 def require_header(table: Table, expected: Sequence[str]) -> None:

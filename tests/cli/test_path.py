@@ -26,7 +26,7 @@ def data(competition_folder: Path, workspace_folder: Path) -> Path:
     return workspace_folder / "data"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the runs `descriptors` and `thumbnail` of the small competition."""
     folder = tmp_path_factory.mktemp("trained")
@@ -39,9 +39,7 @@ def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def workspace(
-    trained: Path, competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def workspace(trained: Path, competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of `trained` to work in."""
     shutil.copytree(trained, workspace_folder, dirs_exist_ok=True)
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
@@ -140,7 +138,9 @@ def test_a_second_run_does_no_forward_pass(
 
     monkeypatch.setattr(BackboneEmbedder, "_forward", forbidden)
     assert run([*arguments, "--run", "again"]) == 0
-    first, again = (json.loads((workspace / "runs" / name / "metrics.json").read_text()) for name in ("adapter", "again"))
+    first, again = (
+        json.loads((workspace / "runs" / name / "metrics.json").read_text()) for name in ("adapter", "again")
+    )
     assert first["expected_top_k"] == again["expected_top_k"]
 
 
@@ -223,9 +223,7 @@ def test_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert "temperature = 0.07" in capsys.readouterr().out
 
 
-def test_embed_fills_the_store_once(
-    data: Path, backbone_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_embed_fills_the_store_once(data: Path, backbone_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["embed", "--backbone", f"local-dir:{backbone_folder}"]
     assert run(arguments) == 0
     assert "300 images, 1 views each: 300 computed" in capsys.readouterr().out

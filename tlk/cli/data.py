@@ -7,9 +7,13 @@ import typer
 
 from tlk.cli.console import Console, JsonOption, print_json, print_table
 
-app = typer.Typer(
-    help="Draw the embedded competition, or look over real data.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="Draw the embedded competition, or look over real data.", rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def _root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command("demo")

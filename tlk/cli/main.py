@@ -6,16 +6,16 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 from tlk.cli import check_submission, data, demo, embed, evaluate, folds, predict, recipes, train
 from tlk.errors import UserError
 
+INTERRUPTED = "interrupted; what was complete is kept"
+
 app = typer.Typer(
     name="tlk",
     help="Which of these twenty pictures looks like that one? Folds, embeddings, heads, submissions.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=True,
@@ -41,7 +41,8 @@ def _root(
         from tlk import __version__
 
         print(f"tlk {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:
@@ -53,21 +54,21 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0 done, 1 a bug of ours, 2 for the user to mend, 130 interrupted."""
     try:
         result: Any = app(arguments, prog_name="tlk", standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
-        return 2
-    except click.ClickException as error:
-        return _complain(_usage(error), 2)
     except UserError as error:
         return _complain(str(error), 2)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted; what was complete is kept", 130)
+    except KeyboardInterrupt:
+        return _complain(INTERRUPTED, 130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has seen enough
         return 0
     except Exception as error:
+        # Typer brings its own copy of click or uses the installed one, by version: known by what they can do.
+        if hasattr(error, "format_message"):
+            return _complain(_usage(error), 2)
         return _complain(f"tlk failed: {type(error).__name__}: {error}\n{_log()}", 1)
+    if result == 130:  # Typer turns an interruption into this
+        return _complain(INTERRUPTED, 130)
+    return result if isinstance(result, int) else 0
 
 
 def _complain(message: str, code: int) -> int:
@@ -75,8 +76,8 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-def _usage(error: click.ClickException) -> str:
-    message = error.format_message()
+def _usage(error: Any) -> str:
+    message = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "tlk"
     return f"{message}\nsee: {command} --help"

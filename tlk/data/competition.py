@@ -7,7 +7,10 @@ from pathlib import Path, PurePosixPath
 from tlk.data.images import SUFFIXES
 from tlk.data.source import Source, open_source
 from tlk.errors import UserError, summarise
-from tlk.tables import Table, parse_table, require_header
+from tlk.submission import submission_header
+from tlk.tables import Header, Table, parse_table
+
+PAIR_HEADER = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,7 @@ class Competition:
         Raises:
             UserError: the table is missing or faulty, or an id has no image.
         """
-        table = self._table("train.csv")
-        require_header(table, ("left", "right"))
+        table = self._table("train.csv", lambda width: PAIR_HEADER)
         lefts, rights = table.column("left"), table.column("right")
         for column, ids in (("left", lefts), ("right", rights)):
             _refuse_repeats(table, column, ids)
@@ -82,9 +84,7 @@ class Competition:
         Raises:
             UserError: the table is missing or faulty, or an id has no image.
         """
-        table = self._table("test_candidates.csv")
-        width = len(table.header) - 1
-        require_header(table, ("left", *(f"c{i}" for i in range(max(width, 2)))))
+        table = self._table("test_candidates.csv", lambda width: submission_header(max(width - 1, 2)))
         queries = table.column("left")
         _refuse_repeats(table, "left", queries)
         candidates = [row[1:] for row in table.rows]
@@ -140,10 +140,10 @@ class Competition:
                 )
         return self._folders[folder]
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str, header: Header) -> Table:
         if not self.source.exists(name):
             raise UserError(f"{self.source.location} has no {name}\npoint --data at a folder or zip that has one")
-        table = parse_table(self.source.read(name), f"{self.source.location}/{name}")
+        table = parse_table(self.source.read(name), f"{self.source.location}/{name}", header)
         if not table.rows:
             raise UserError(f"{table.name} has a header but no rows")
         return table

@@ -9,12 +9,12 @@ import numpy as np
 
 from tlk.constants import PICKS
 from tlk.data.candidates import build_lists
-from tlk.data.competition import Competition
+from tlk.data.competition import PAIR_HEADER, Competition
 from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, top_k
 from tlk.scoring.similarity import count_beating, list_similarities
 from tlk.submission import parse_submission
-from tlk.tables import parse_table, require_header
+from tlk.tables import Header, Table, parse_table
 from tlk.workflows.run import OutOfFold, best_run, find_run
 from tlk.workflows.workspace import Workspace
 
@@ -121,14 +121,14 @@ def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: 
     }
 
 
-def read_table(path: Path) -> Any:
-    """Read a CSV of the user's.
+def read_table(path: Path, header: Header | None = None) -> Table:
+    """Read a CSV of the user's, whose header must be `header`.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
-        return parse_table(path.read_bytes(), str(path))
+        return parse_table(path.read_bytes(), str(path), header)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
@@ -136,12 +136,11 @@ def read_table(path: Path) -> Any:
 def _answers(competition: Competition, truth: Path | None) -> dict[str, str]:
     if truth is None and not competition.source.exists("test_truth.csv"):
         raise UserError(f"{competition.source.location} has no test_truth.csv\ngive the true answers with --truth FILE")
-    table = (
-        read_table(truth)
-        if truth is not None
-        else parse_table(competition.source.read("test_truth.csv"), f"{competition.source.location}/test_truth.csv")
-    )
-    require_header(table, ("left", "right"))
+    if truth is None:
+        name = f"{competition.source.location}/test_truth.csv"
+        table = parse_table(competition.source.read("test_truth.csv"), name, lambda width: PAIR_HEADER)
+    else:
+        table = read_table(truth, lambda width: PAIR_HEADER)
     return dict(zip(table.column("left"), table.column("right"), strict=True))
 
 

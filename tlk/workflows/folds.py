@@ -7,7 +7,7 @@ import numpy as np
 
 from tlk.constants import FOLDS
 from tlk.data.competition import Competition, Pairs
-from tlk.data.folds import Folds, assign_folds, folds_from_table
+from tlk.data.folds import HEADER, Folds, assign_folds, folds_from_table
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates, group_pairs
 from tlk.files import write_text
@@ -37,7 +37,7 @@ def folds_of(
     """Return the folds in the table at `path`, or else the default ones, made now if they are not there yet."""
     table = path or default_path(competition.name)
     if path is not None or table.exists():
-        return folds_from_table(read_table(table), pairs), table
+        return folds_from_table(read_table(table, lambda width: HEADER), pairs), table
     folds = _assign(competition, pairs, reader, FOLDS, 0, reporter)
     write_text(table, folds.to_csv())
     reporter.note(f"folds written to {table}")

@@ -18,6 +18,7 @@ from accelerate import Accelerator
 
 from tlk import __version__
 from tlk.constants import CANDIDATES
+from tlk.data.candidates import build_lists
 from tlk.data.competition import Competition
 from tlk.data.folds import Folds
 from tlk.embeddings.views import Embedder
@@ -85,6 +86,8 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
         name = _run_name(workspace.runs, recipe.name, options)
     reader = workspace.reader(competition, passes=2 if options.folds is None else 1)
     folds, folds_path = folds_of(competition, pairs, reader, options.folds, reporter)
+    list_length = _list_length(competition)
+    build_lists(folds.fold, list_length, folds.list_seed)  # folds too small for lists are said before the work
     clock.stop("folds")
 
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
@@ -94,7 +97,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
 
     run = _open_partial(workspace.runs / (name + PARTIAL), recipe, folds, options)
     accelerator = Accelerator(cpu=device.type == "cpu")
-    oof = _train_folds(run, recipe, features, folds, _list_length(competition), accelerator, reporter)
+    oof = _train_folds(run, recipe, features, folds, list_length, accelerator, reporter)
     if options.refit:
         head, _ = train_head(recipe, features, folds.group, derive_seed(recipe.seed, "refit"), accelerator)
         save_head(head, run.folder / "refit" / "model.safetensors")
