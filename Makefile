@@ -25,10 +25,10 @@ demo: $(STAMP) ## draw the embedded competition, train, evaluate, write submissi
 	@$(BIN)/tlk demo $(if $(BACKBONE),--backbone '$(BACKBONE)')
 
 test: $(STAMP) ## run all tests, with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --ignore=tests/benchmarks --cov --cov-report=term
 
 test-fast: $(STAMP) ## run the tests that take no more than a few seconds
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest --ignore=tests/benchmarks -m 'not slow'
 
 check: $(STAMP) ## lint, formatting, types, layers
 	$(BIN)/ruff check .
@@ -41,7 +41,7 @@ format: $(STAMP) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
-	$(BIN)/python -m pytest tests/benchmarks -m '' -s -o addopts=
+	$(BIN)/python -m pytest tests/benchmarks -q -s
 
 clean: ## remove .venv/, caches and what the demo made
 	rm -rf $(VENV) .tlk build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

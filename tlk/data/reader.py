@@ -13,6 +13,7 @@ from tlk.data.images import decode_image
 from tlk.data.pixels import PixelCache
 from tlk.data.shards import KEY
 from tlk.data.source import Source
+from tlk.errors import UserError
 
 T = TypeVar("T")
 
@@ -53,25 +54,35 @@ class ImageReader:
         Raises:
             UserError: a file cannot be read or decoded.
         """
-        try:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                yield from self._ahead(pool, paths, prepare)
-        finally:  # also where the caller takes the last image and never asks again
-            if self._pixels is not None:
-                self._pixels.flush()
+        return self._ahead(paths, lambda path: prepare(self._load(path)))
 
-    def _ahead(self, pool: ThreadPoolExecutor, paths: Sequence[str], prepare: Callable[[np.ndarray], T]) -> Iterator[T]:
+    def attempts(self, paths: Sequence[str]) -> Iterator[np.ndarray | UserError]:
+        """Yield each path's image, in order, or what is wrong with it."""
+
+        def attempt(path: str) -> np.ndarray | UserError:
+            try:
+                return self._load(path)
+            except UserError as error:
+                return error
+
+        return self._ahead(paths, attempt)
+
+    def _ahead(self, paths: Sequence[str], work: Callable[[str], T]) -> Iterator[T]:
+        """Yield `work(path)` in order while the threads are some dozens of paths ahead."""
         running: deque[Future[T]] = deque()
-        try:
-            for path in paths:
-                running.append(pool.submit(lambda name: prepare(self._load(name)), path))
-                if len(running) >= _AHEAD:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                for path in paths:
+                    running.append(pool.submit(work, path))
+                    if len(running) >= _AHEAD:
+                        yield running.popleft().result()
+                while running:
                     yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+            finally:  # also where the caller takes the last image and never asks again
+                for future in running:
+                    future.cancel()
+                if self._pixels is not None:
+                    self._pixels.flush()
 
     def _load(self, path: str) -> np.ndarray:
         known = self._keys.get(path)

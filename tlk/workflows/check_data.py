@@ -1,9 +1,7 @@
 """Look data over before anything is trained on them: counts, faults, duplicates, leaks between train and test."""
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tlk.data.competition import CandidateLists, Pairs
@@ -90,22 +88,14 @@ def _collect(read: Callable[[], Any], faults: list[str]) -> Any:
 
 def _decodable(reader: ImageReader, paths: list[str], faults: list[str], reporter: Reporter) -> list[str]:
     """Return the paths whose images can be decoded, and name the others."""
-
-    def attempt(path: str) -> str | None:
-        try:
-            next(iter(reader.images([path])))
-        except UserError as error:
-            return str(error).splitlines()[0]
-        return None
-
     good = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool, reporter.track("decoding") as progress:
-        for done, (path, fault) in enumerate(zip(paths, pool.map(attempt, paths), strict=True), start=1):
+    with reporter.track("decoding") as progress:
+        for done, (path, result) in enumerate(zip(paths, reader.attempts(paths), strict=True), start=1):
             progress(done, len(paths))
-            if fault is None:
-                good.append(path)
+            if isinstance(result, UserError):
+                faults.append(str(result).splitlines()[0])
             else:
-                faults.append(fault)
+                good.append(path)
     return good
 
 
