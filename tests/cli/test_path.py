@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -99,6 +100,44 @@ def test_eval_reads_what_metrics_json_holds(workspace: Path, capsys: pytest.Capt
     assert run(["eval", "descriptors", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)[0]
     assert printed == json.loads((workspace / "runs" / "descriptors" / "metrics.json").read_text())
+
+
+def test_two_runs_are_compared_pair_by_pair(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "thumbnail", "descriptors"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    found = re.fullmatch(r"descriptors − thumbnail: (\S+) \[(\S+), (\S+)\] points of expected top-2, paired", line)
+    assert found is not None
+    gain, low, high = map(float, found.groups())
+    numbers = [
+        json.loads((workspace / f"runs/{name}/metrics.json").read_text()) for name in ("descriptors", "thumbnail")
+    ]
+    apart = 100 * (numbers[0]["expected_top_k"]["2"] - numbers[1]["expected_top_k"]["2"])
+    assert gain == pytest.approx(apart, abs=0.06)
+    assert 0 < low < gain < high
+
+
+def test_runs_on_other_folds_are_not_compared(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["folds", "--seed", "1", "--out", "other.csv"]) == 0
+    assert run(["train", "thumbnail", "--folds", "other.csv", "--run", "other"]) == 0
+    assert run(["eval", "thumbnail", "other"]) == 2
+    assert "other folds" in capsys.readouterr().err
+
+
+def test_weights_that_changed_since_training_are_refused(
+    workspace: Path, backbone_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = workspace / "weights"
+    shutil.copytree(backbone_folder, weights)
+    assert run(["train", "frozen", "--backbone", f"local-dir:{weights}"]) == 0
+    assert run(["predict", "frozen"]) == 0
+    before = (workspace / "submissions/frozen.csv").read_bytes()
+    from safetensors.torch import load_file, save_file
+
+    save_file({name: value * 2 for name, value in load_file(weights / "model.safetensors").items()}, weights / "new")
+    (weights / "new").replace(weights / "model.safetensors")
+    assert run(["predict", "frozen"]) == 2
+    assert "other weights" in capsys.readouterr().err
+    assert (workspace / "submissions/frozen.csv").read_bytes() == before
 
 
 def test_eval_prints_counts_out_of_n(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

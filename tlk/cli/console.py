@@ -15,7 +15,7 @@ DataOption = Annotated[
 RunsOption = Annotated[Path | None, typer.Option("--runs", help="Folder of the runs; default runs/.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
-TopkOption = Annotated[int, typer.Option("--topk", help="Show top-1 to top-K.")]
+TopkOption = Annotated[int | None, typer.Option("--topk", help="Show top-1 to top-K; default 4.")]
 
 
 class Console:

@@ -10,7 +10,7 @@ from tlk.cli.console import DataOption, JsonOption, RunsOption, TopkOption, perc
 
 def evaluate(
     runs_named: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs; default the best.")] = None,
-    topk: TopkOption = 4,
+    topk: TopkOption = None,
     json: JsonOption = False,
     data: DataOption = None,
     runs: RunsOption = None,
@@ -27,7 +27,13 @@ def evaluate(
         if truth is not None:
             raise UserError("--truth goes with --submission\nname the CSV to score: --submission FILE")
         rows = work.evaluate(workspace, runs_named or [], topk)
-        print_json(rows) if json else _print_runs(rows)
+        if json:
+            print_json(rows)
+            return
+        _print_runs(rows)
+        for row in work.paired_differences(workspace, runs_named or []) if len(rows) > 1 else []:
+            gain = percent(row["gain"], row["ci95"])
+            print(f"{row['run']} − {row['minus']}: {gain} points of expected top-2, paired")
         return
     if runs_named:
         raise UserError("--submission scores a CSV, not runs\ngive one or the other")

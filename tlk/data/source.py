@@ -33,7 +33,7 @@ class FolderSource:
 
     def __init__(self, location: Path) -> None:
         self.location = location
-        self.name = location.resolve().name
+        self.name = data_name(location)
 
     def read(self, path: str) -> bytes:
         """Return the content of the file at `path`.
@@ -70,7 +70,7 @@ class ZipSource:
 
     def __init__(self, location: Path) -> None:
         self.location = location
-        self.name = location.stem
+        self.name = data_name(location)
         try:
             self._zip = zipfile.ZipFile(location)
             self._entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
@@ -118,6 +118,12 @@ class ZipSource:
     def files(self, folder: str) -> list[str]:
         """Return the sorted names of the entries directly in `folder`."""
         return sorted(name for name in self._folders.get(folder, []) if not name.startswith("."))
+
+
+def data_name(location: Path) -> str:
+    """Return what folds and manifests call the data at `location`: the folder's name, or the zip's without ending."""
+    resolved = location.resolve()
+    return resolved.stem if resolved.suffix.lower() == ".zip" and not resolved.is_dir() else resolved.name
 
 
 def open_source(location: Path) -> Source:

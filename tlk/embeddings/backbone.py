@@ -38,12 +38,13 @@ class BackboneEmbedder:
         self._mean = torch.tensor(config["mean"], device=device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(config["std"], device=device).view(1, 3, 1, 1) * 255
         self._taps = _tap(self.model, views)
+        self.identity = digest(part for key, value in _state(self.model) for part in (key.encode(), value))
         self.views = self._describe(name)
 
     def _describe(self, name: str) -> tuple[View, ...]:
         scaling = f"{self._mean.flatten().tolist()} {self._deviation.flatten().tolist()}"
         made_from = {
-            "weights": digest(part for key, value in _state(self.model) for part in (key.encode(), value)),
+            "weights": self.identity,
             "architecture": str(self.model.pretrained_cfg["architecture"]),
             "input": f"{self._width}x{self._height} {self._resample.name} {scaling}",
             "precision": str(_precision(self._device)),

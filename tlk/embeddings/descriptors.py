@@ -26,11 +26,11 @@ class DescriptorEmbedder:
         self._describe = [DESCRIPTORS[name] for name in names]
         self._mirrored = mirrored
         # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
-        code = hashlib.blake2b(inspect.getsource(inspect.getmodule(type(self))).encode()).hexdigest()  # type: ignore[arg-type]
+        self.identity = hashlib.blake2b(inspect.getsource(inspect.getmodule(type(self))).encode()).hexdigest()  # type: ignore[arg-type]
         libraries = f"scikit-image {version('scikit-image')}, OpenCV {cv2.__version__}, numpy {np.__version__}"
         sides = ("as is", "mirrored") if mirrored else ("as is",)
         self.views = tuple(
-            View(f"descriptor {name} {side}", (("code", code), ("libraries", libraries), ("side", side)))
+            View(f"descriptor {name} {side}", (("code", self.identity), ("libraries", libraries), ("side", side)))
             for side in sides
             for name in names
         )

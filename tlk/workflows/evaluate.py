@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tlk.constants import PICKS
+from tlk.constants import PICKS, TOPK
 from tlk.data.candidates import build_lists
 from tlk.data.competition import PAIR_HEADER, Competition
+from tlk.data.source import data_name
 from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, top_k
 from tlk.scoring.similarity import count_beating, list_similarities
@@ -74,27 +75,45 @@ def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float
     }
 
 
+def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return by how much each further run beats the first in expected top-2, pair by pair, with its 95 % interval.
+
+    Raises:
+        UserError: a run was made on other folds, so that its pairs cannot be compared.
+    """
+    first, *others = (OutOfFold.read(find_run(workspace.runs, name).folder / "oof.npz") for name in names)
+    baseline = outcomes(first).expected(PICKS)
+    rows = []
+    for name, oof in zip(names[1:], others, strict=True):
+        if (oof.list_seed, oof.list_length) != (first.list_seed, first.list_length):
+            raise UserError(f"runs {names[0]} and {name} stand on other folds\ntrain them on the same: --folds FILE")
+        gain = outcomes(oof).expected(PICKS) - baseline
+        rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": bootstrap_interval(gain)})
+    return rows
+
+
 def require_topk(topk: int, length: int) -> None:
     """Raise a UserError unless `topk` picks from 1 to all of a list's candidates."""
     if not 1 <= topk <= length:
         raise UserError(f"--topk {topk}: pick at least 1 and at most the {length} candidates of a list")
 
 
-def evaluate(workspace: Workspace, names: Sequence[str], topk: int) -> list[dict[str, Any]]:
-    """Return the numbers of the named runs, or of the best one of the data."""
+def evaluate(workspace: Workspace, names: Sequence[str], topk: int | None) -> list[dict[str, Any]]:
+    """Return the numbers of the named runs, or of the best one of the data, from top-1 to `topk` (4 if None)."""
     runs = [find_run(workspace.runs, name) for name in names]
     if not runs:
-        runs = [best_run(workspace.runs, workspace.data.resolve().stem)]
+        runs = [best_run(workspace.runs, data_name(workspace.data))]
     rows = []
     for run in runs:
         result = outcomes(OutOfFold.read(run.folder / "oof.npz"))
-        require_topk(topk, result.length)
-        seconds = run.document("metrics.json")["seconds"]
-        rows.append(describe(run.name, run.recipe().name, result, topk, seconds))
+        seconds = run.numbers()["seconds"]
+        rows.append(
+            describe(run.name, run.recipe().name, result, min(TOPK, result.length) if topk is None else topk, seconds)
+        )
     return rows
 
 
-def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: int) -> dict[str, Any]:
+def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: int | None) -> dict[str, Any]:
     """Score a submission against the true answers, which default to the data's own test_truth.csv.
 
     Raises:
@@ -102,6 +121,7 @@ def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: 
     """
     competition = Competition(data)
     lists = competition.test_lists()
+    topk = min(TOPK, lists.length) if topk is None else topk
     require_topk(topk, lists.length)
     scores = parse_submission(read_table(submission), lists.queries, lists.length)
     answers = _answers(competition, truth)

@@ -57,7 +57,11 @@ def read_features(
     with reporter.track("embedding") as progress:
         vectors = embed(embedder, reader, paths, store, progress)
     orientations = 2 if mirrored else 1
-    count = len(vectors) // orientations
-    sides = [np.concatenate(vectors[i * count : (i + 1) * count], axis=1) for i in range(orientations)]
-    stacked = np.stack(sides, axis=1).astype(np.float32)
-    return torch.from_numpy(stacked), tuple(v.shape[1] for v in vectors[:count])
+    sizes = tuple(view.shape[1] for view in vectors[: len(vectors) // orientations])
+    features = np.empty((len(paths), orientations, sum(sizes)), np.float32)
+    flat = features.reshape(len(paths), -1)  # the views come orientation by orientation, as they lie here
+    start = 0
+    for view in vectors:
+        flat[:, start : start + view.shape[1]] = view
+        start += view.shape[1]
+    return torch.from_numpy(features), sizes

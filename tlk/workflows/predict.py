@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.metrics import standardise
 from tlk.scoring.similarity import list_similarities
@@ -43,6 +44,11 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
     gallery = lists.gallery
     paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", gallery)]
     embedder = build_embedder(recipe.embedding, choose_device(device))
+    if embedder.identity != run.document("manifest.json")["embedding"]:
+        raise UserError(
+            f"run {run.name} was trained with other {'weights' if recipe.embedding.backbone else 'descriptors'}\n"
+            "bring the former ones back, or train again"
+        )
     reader = workspace.reader(competition, passes=1)
     features, sizes = read_features(embedder, recipe.embedding.mirrored, reader, paths, workspace.store(), reporter)
     place = {right: i for i, right in enumerate(gallery)}

@@ -55,6 +55,15 @@ class Run:
                 f"cannot read {self.folder / name}: {error}\ntrain the run again: tlk train --overwrite"
             ) from error
 
+    def numbers(self) -> dict[str, Any]:
+        """Return the run's numbers as `tlk eval --json` prints them."""
+        numbers = self.document("metrics.json")
+        if not isinstance(numbers, dict) or not {"expected_top_k", "seconds"} <= set(numbers):
+            raise UserError(
+                f"{self.folder / 'metrics.json'} is not a run's\ntrain the run again: tlk train --overwrite"
+            )
+        return numbers
+
     def head(self, fold: int) -> Path:
         """Return where the head of `fold` lies."""
         return self.folder / f"fold{fold}" / "model.safetensors"
@@ -136,7 +145,7 @@ def best_run(runs: Path, data_name: str) -> Run:
     if not there:
         raise UserError(f"there is no run in {runs}\ntrain one first: tlk train")
     same = [run for run in there if run.document("manifest.json")["data"]["name"] == data_name]
-    return max(same or there, key=lambda run: run.document("metrics.json")["expected_top_k"]["2"])
+    return max(same or there, key=lambda run: run.numbers()["expected_top_k"]["2"])
 
 
 def is_run_name(name: str) -> bool:

@@ -1,14 +1,7 @@
 """From a recipe and labelled pairs to a run: a head a fold, out-of-fold embeddings, the numbers."""
 
-import hashlib
-import os
-import platform
-import resource
-import shutil
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +9,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from tlk import __version__
-from tlk.constants import CANDIDATES
+from tlk.constants import CANDIDATES, DEFAULT_RECIPE, DEFAULT_WITHOUT_WEIGHTS, TOPK
 from tlk.data.candidates import build_lists
 from tlk.data.competition import Competition
 from tlk.data.folds import Folds
@@ -31,8 +23,10 @@ from tlk.training.heads import PairFeatures, apply_head, load_head, save_head, t
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.features import build_embedder, choose_device, read_features
 from tlk.workflows.folds import folds_of
+from tlk.workflows.manifest import Clock, describe_data, manifest
+from tlk.workflows.partial import choose_place, complete, open_partial
 from tlk.workflows.progress import Reporter
-from tlk.workflows.run import PARTIAL, OutOfFold, Run, is_run_name
+from tlk.workflows.run import OutOfFold, Run
 from tlk.workflows.workspace import Workspace
 
 HISTORY = ("fold", "epoch", "loss", "inner_top_2", "seconds")
@@ -53,19 +47,6 @@ class TrainOptions:
     refit: bool = False
 
 
-@dataclass
-class _Clock:
-    """Seconds by stage, for the manifest."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    _last: float = field(default_factory=time.perf_counter)
-
-    def stop(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = round(now - self._last, 3)
-        self._last = now
-
-
 def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tuple[Run, dict[str, Any]]:
     """Train a recipe over all folds and return the complete run with its numbers.
 
@@ -75,15 +56,12 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     Raises:
         UserError: anything that the user can mend, before the first step where it can be known by then.
     """
-    clock = _Clock()
-    recipe = choose_recipe(options)
-    name = _run_name(workspace.runs, recipe.name, options)
+    clock = Clock()
     device = choose_device(options.device)
     competition = workspace.competition()
     pairs = competition.train_pairs()
-    recipe, embedder = _embedder(recipe, options, device, reporter)
-    if options.run is None and options.recipe is None:
-        name = _run_name(workspace.runs, recipe.name, options)
+    recipe, embedder = _recipe_and_embedder(options, device, reporter)
+    place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
     reader = workspace.reader(competition, passes=2 if options.folds is None else 1)
     folds, folds_path = folds_of(competition, pairs, reader, options.folds, reporter)
     list_length = _list_length(competition)
@@ -95,7 +73,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     features = PairFeatures(both[: len(pairs)], both[len(pairs) :], sizes)
     clock.stop("embedding")
 
-    run = _open_partial(workspace.runs / (name + PARTIAL), recipe, folds, options)
+    run = open_partial(place, recipe, folds, options.resume)
     accelerator = Accelerator(cpu=device.type == "cpu")
     oof = _train_folds(run, recipe, features, folds, list_length, accelerator, reporter)
     if options.refit:
@@ -104,62 +82,24 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     clock.stop("training")
 
     oof.write(run.folder / "oof.npz")
-    numbers = describe(name, recipe.name, outcomes(oof), 4, clock.seconds["training"])
-    write_json(run.folder / "manifest.json", _manifest(competition, reader, paths, folds_path, recipe, device, clock))
+    numbers = describe(run.name, recipe.name, outcomes(oof), min(TOPK, list_length), clock.seconds["training"])
+    data = describe_data(competition.name, paths, reader.keys(paths))
+    write_json(run.folder / "manifest.json", manifest(data, folds_path, recipe, device, embedder, clock))
     write_json(run.folder / "metrics.json", numbers)
-    return _complete(run, workspace.runs / name), numbers
+    return complete(run, place), numbers
 
 
-def choose_recipe(options: TrainOptions) -> Recipe:
-    """Return the recipe that was asked for, or the default one."""
-    return load_recipe(options.recipe or "adapter", options.settings, options.backbone)
-
-
-def _embedder(
-    recipe: Recipe, options: TrainOptions, device: torch.device, reporter: Reporter
-) -> tuple[Recipe, Embedder]:
-    """Return the recipe's embedder; a default recipe whose weights cannot be had gives way to one that needs none."""
+def _recipe_and_embedder(options: TrainOptions, device: torch.device, reporter: Reporter) -> tuple[Recipe, Embedder]:
+    """Return the recipe and its embedder; a default whose weights cannot be had gives way to one that needs none."""
+    recipe = load_recipe(options.recipe or DEFAULT_RECIPE, options.settings, options.backbone)
     try:
         return recipe, build_embedder(recipe.embedding, device)
     except UserError as error:
         if options.recipe is not None or options.backbone is not None:
             raise
-        reporter.note(f"{str(error).splitlines()[0]}: taking recipe descriptors, which needs no weights")
-        recipe = load_recipe("descriptors", options.settings)
+        reporter.note(f"{str(error).splitlines()[0]}: taking recipe {DEFAULT_WITHOUT_WEIGHTS}, which needs no weights")
+        recipe = load_recipe(DEFAULT_WITHOUT_WEIGHTS, options.settings)
         return recipe, build_embedder(recipe.embedding, device)
-
-
-def _run_name(runs: Path, recipe: str, options: TrainOptions) -> str:
-    name = options.run or recipe
-    if not is_run_name(name):
-        raise UserError(f"--run {name}: a run's name has letters, digits, dots, dashes and underscores")
-    taken = (runs / name).exists() or (runs / (name + PARTIAL)).exists()
-    if options.resume and not (runs / (name + PARTIAL)).exists():
-        raise UserError(f"--resume: there is no unfinished run {name!r} in {runs}\nstart it without --resume")
-    if not taken or options.resume or options.overwrite:
-        return name
-    if options.run is not None:
-        what = "exists" if (runs / name).exists() else "was left unfinished"
-        raise UserError(f"run {name!r} {what} in {runs}\ntake --overwrite, --resume, or another name with --run")
-    number = 2
-    while (runs / f"{name}-{number}").exists() or (runs / f"{name}-{number}{PARTIAL}").exists():
-        number += 1
-    return f"{name}-{number}"
-
-
-def _open_partial(folder: Path, recipe: Recipe, folds: Folds, options: TrainOptions) -> Run:
-    run = Run(folder)
-    if options.resume:
-        kept = (folder / "folds.csv").read_text(encoding="utf-8") if (folder / "folds.csv").exists() else ""
-        if run.recipe() != recipe or kept != folds.to_csv():
-            raise UserError(
-                f"--resume: {folder} was started with another recipe or other folds\nstart anew: --overwrite"
-            )
-        return run
-    shutil.rmtree(folder, ignore_errors=True)
-    write_text(folder / "folds.csv", folds.to_csv())
-    run.write_recipe(recipe)
-    return run
 
 
 def _train_folds(
@@ -211,40 +151,3 @@ def _kept_history(run: Run) -> list[list[str]]:
 def _list_length(competition: Competition) -> int:
     """Return how many candidates the data's own lists have, where it has any."""
     return competition.test_lists().length if competition.has_test() else CANDIDATES
-
-
-def _manifest(
-    competition: Competition, reader: Any, paths: list[str], folds: Path, recipe: Recipe, device: Any, clock: _Clock
-) -> dict[str, Any]:
-    fingerprint = hashlib.blake2b(reader.keys(paths).tobytes() + "\n".join(paths).encode(), digest_size=16)
-    return {
-        "versions": {
-            "tlk": __version__,
-            "torch": torch.__version__,
-            "timm": version("timm"),
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "data": {"name": competition.name, "fingerprint": fingerprint.hexdigest(), "pairs": len(paths) // 2},
-        "folds": str(folds),
-        "seed": recipe.seed,
-        "device": str(device),
-        "cores": os.cpu_count(),
-        "seconds": clock.seconds,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "transductive": False,
-    }
-
-
-def _complete(run: Run, folder: Path) -> Run:
-    """Put the finished run in its place; an older one of the name goes only now."""
-    (run.folder / "folds.csv").unlink(missing_ok=True)
-    if folder.exists():
-        old = folder.with_name(f".{folder.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-        run.folder.rename(folder)
-        shutil.rmtree(old)
-    else:
-        run.folder.rename(folder)
-    return Run(folder)

@@ -1,0 +1,60 @@
+"""The manifest of a run: what it was made with, on what, and what it cost."""
+
+import hashlib
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tlk import __version__
+from tlk.embeddings.views import Embedder
+from tlk.recipe import Recipe
+
+
+@dataclass
+class Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=time.perf_counter)
+
+    def stop(self, stage: str) -> None:
+        """Note the seconds since the last stop as those of `stage`."""
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._last, 3)
+        self._last = now
+
+
+def describe_data(name: str, paths: Sequence[str], keys: np.ndarray) -> dict[str, Any]:
+    """Return the data's name, a fingerprint of the paths and contents of its images, and the number of pairs."""
+    fingerprint = hashlib.blake2b(keys.tobytes() + "\n".join(paths).encode(), digest_size=16)
+    return {"name": name, "fingerprint": fingerprint.hexdigest(), "pairs": len(paths) // 2}
+
+
+def manifest(
+    data: dict[str, Any], folds: Path, recipe: Recipe, device: torch.device, embedder: Embedder, clock: Clock
+) -> dict[str, Any]:
+    """Return what manifest.json holds."""
+    versions = {name: version(name) for name in ("torch", "timm", "numpy", "scikit-learn", "accelerate")}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes; bytes on macOS
+    return {
+        "versions": {"tlk": __version__, **versions, "python": platform.python_version()},
+        "data": data,
+        "folds": str(folds),
+        "embedding": embedder.identity,
+        "seed": recipe.seed,
+        "device": str(device),
+        "cores": os.cpu_count(),
+        "seconds": clock.seconds,
+        "peak_memory_mb": memory // (1024 * 1024 if sys.platform == "darwin" else 1024),
+        "transductive": False,
+    }

@@ -1,0 +1,71 @@
+"""A run on its way: its name, the folder it grows in, and the moment it takes its place."""
+
+import shutil
+from pathlib import Path
+
+from tlk.data.folds import Folds
+from tlk.errors import UserError
+from tlk.files import write_text
+from tlk.recipe import Recipe
+from tlk.workflows.run import PARTIAL, Run, is_run_name
+
+
+def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwrite: bool) -> Path:
+    """Return the folder that the complete run will have: the name asked for, or the recipe's, or that with -2, -3 …
+
+    Raises:
+        UserError: the name cannot be a run's, is taken, or there is nothing to resume.
+    """
+    place = runs / (name or recipe)
+    if name is not None and not is_run_name(name):
+        raise UserError(f"--run {name}: a run's name has letters, digits, dots, dashes and underscores")
+    if resume:
+        if not _partial(place).exists():
+            raise UserError(f"--resume: there is no unfinished run {place.name!r} in {runs}\nstart it without --resume")
+        return place
+    if overwrite or not _taken(place):
+        return place
+    if name is not None:
+        what = "exists" if place.exists() else "was left unfinished"
+        raise UserError(f"run {name!r} {what} in {runs}\ntake --overwrite, --resume, or another name with --run")
+    number = 2
+    while _taken(runs / f"{recipe}-{number}"):
+        number += 1
+    return runs / f"{recipe}-{number}"
+
+
+def open_partial(place: Path, recipe: Recipe, folds: Folds, resume: bool) -> Run:
+    """Return the unfinished run beside `place`, an empty one unless it is resumed.
+
+    Raises:
+        UserError: it was started with another recipe or on other folds.
+    """
+    run = Run(_partial(place))
+    table = run.folder / "folds.csv"
+    if not resume:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        write_text(table, folds.to_csv())
+        run.write_recipe(recipe)
+    elif not table.exists() or table.read_text(encoding="utf-8") != folds.to_csv() or run.recipe() != recipe:
+        raise UserError(f"--resume: {run.folder} was started with another recipe or folds\nstart anew: --overwrite")
+    return run
+
+
+def complete(run: Run, place: Path) -> Run:
+    """Put the finished run in its place; an older one of the name goes only now."""
+    (run.folder / "folds.csv").unlink(missing_ok=True)
+    old = place.with_name(f".{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    run.folder.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+    return Run(place)
+
+
+def _partial(place: Path) -> Path:
+    return place.with_name(place.name + PARTIAL)
+
+
+def _taken(place: Path) -> bool:
+    return place.exists() or _partial(place).exists()
