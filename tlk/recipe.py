@@ -33,6 +33,7 @@ class Recipe(Parameters):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
     summary: str
     source: str
+    scored: str | None = None  # what the recipe as it stands reached, and on what; a run does not inherit it
     seed: int = Field(0, ge=0, lt=2**32)
     embedding: EmbeddingParameters
     model: dict[str, Any]

@@ -13,6 +13,8 @@ from tlk.cli.main import run
 from tlk.embeddings.backbone import BackboneEmbedder
 from tlk.embeddings.descriptors import DescriptorEmbedder
 
+pytestmark = pytest.mark.slow
+
 FAST = ("--set", "training.epochs=4", "--set", "model.components=64")
 
 

@@ -10,6 +10,8 @@ import pytest
 from tlk.cli.main import run
 from tlk.workflows import train as workflow
 
+pytestmark = pytest.mark.slow
+
 FAST = ("--set", "training.epochs=3", "--set", "model.components=48")
 
 

@@ -14,6 +14,8 @@ from tlk.workflows.check_data import check_data, find_leaks
 from tlk.workflows.progress import Silent
 from tlk.workflows.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(competition_folder: Path, workspace_folder: Path) -> Path:

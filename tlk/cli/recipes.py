@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import print_table
-
 
 def recipes(name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None) -> None:
     """List the recipes, or show one."""
@@ -15,4 +13,5 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Show this one whole
         print(recipe_text(name), end="")
         return
     loaded = [load_recipe(recipe) for recipe in recipe_names()]
-    print_table(["recipe", "what it is"], [[recipe.name, recipe.summary] for recipe in loaded])
+    for recipe in loaded:
+        print(f"{recipe.name}: {recipe.summary}\n  from    {recipe.source}\n  scored  {recipe.scored or 'not run'}\n")

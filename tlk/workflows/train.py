@@ -91,15 +91,20 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
 
 def _recipe_and_embedder(options: TrainOptions, device: torch.device, reporter: Reporter) -> tuple[Recipe, Embedder]:
     """Return the recipe and its embedder; a default whose weights cannot be had gives way to one that needs none."""
-    recipe = load_recipe(options.recipe or DEFAULT_RECIPE, options.settings, options.backbone)
+    recipe = _load(options.recipe or DEFAULT_RECIPE, options)
     try:
         return recipe, build_embedder(recipe.embedding, device)
     except UserError as error:
         if options.recipe is not None or options.backbone is not None:
             raise
         reporter.note(f"{str(error).splitlines()[0]}: taking recipe {DEFAULT_WITHOUT_WEIGHTS}, which needs no weights")
-        recipe = load_recipe(DEFAULT_WITHOUT_WEIGHTS, options.settings)
+        recipe = _load(DEFAULT_WITHOUT_WEIGHTS, options)
         return recipe, build_embedder(recipe.embedding, device)
+
+
+def _load(name: str, options: TrainOptions) -> Recipe:
+    """Return the recipe as this run has it: what it scored elsewhere is not this run's."""
+    return load_recipe(name, options.settings, options.backbone).model_copy(update={"scored": None})
 
 
 def _train_folds(
