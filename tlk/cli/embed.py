@@ -9,8 +9,12 @@ from tlk.cli.console import Console, DataOption, DeviceOption
 
 def embed(
     data: DataOption = None,
-    backbone: Annotated[str | None, typer.Option(help="Any timm name, or local-dir:PATH.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Embed the views of this recipe.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Any timm name, or local-dir:PATH; default the default recipe's.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Embed this recipe's views; default the backbone's own embedding.")
+    ] = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Fill the embedding store and print the rate."""

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from tlk.constants import DEFAULT_RECIPE
 from tlk.data.competition import Competition
 from tlk.embeddings.embed import fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
@@ -49,7 +50,7 @@ def image_paths(competition: Competition) -> list[str]:
 
 
 def _parameters(recipe: str | None, backbone: str | None) -> EmbeddingParameters:
-    if recipe is None and backbone is not None:
-        final = ViewOfBackbone(at="final")
-        return EmbeddingParameters(backbone=backbone, views=(final,), mirrored=False)
-    return load_recipe(recipe or "adapter", backbone=backbone).embedding
+    if recipe is not None:
+        return load_recipe(recipe, backbone=backbone).embedding
+    name = backbone or load_recipe(DEFAULT_RECIPE).embedding.backbone
+    return EmbeddingParameters(backbone=name, views=(ViewOfBackbone(at="final"),), mirrored=False)
