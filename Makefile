@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-export TLK_OFFLINE ?= 1
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
@@ -45,4 +44,4 @@ bench: $(STAMP) ## speed and memory, as ratios in one run
 
 clean: ## remove .venv/, caches and what the demo made
 	rm -rf $(VENV) .tlk build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	rm -rf demo submissions/demo.csv folds/demo-*.csv
+	rm -rf demo runs/demo-* submissions/demo.csv folds/demo-*.csv

@@ -8,12 +8,12 @@ TIE = 1e-6
 
 
 def list_ranks(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the `(n,)` rank, from 1, of the truth in each list; ties, within `TIE`, count against us.
+    """Return the `(n,)` rank, from 1, of the truth in each list; ties, within `TIE`, count against us, and so does NaN.
 
     `scores` is `(n, m)`, larger = more alike; `truth` is the `(n,)` position of the true candidate.
     """
     own = np.take_along_axis(scores, truth[:, None], axis=1)
-    return np.asarray((scores >= own - TIE).sum(axis=1), np.int64)
+    return np.asarray((~(scores < own - TIE)).sum(axis=1), np.int64)
 
 
 def top_k(ranks: np.ndarray, k: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tlk.errors import UserError
 
@@ -55,6 +56,18 @@ def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
             shown = f"{len(row)} cells where the header has {len(table.header)}"
             raise UserError(f"{name}, line {line}: {shown}\nmend the row, or remove it")
     return table
+
+
+def read_table(path: Path, header: Header | None = None) -> Table:
+    """Read a CSV of the user's, whose header must be `header`.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return parse_table(path.read_bytes(), str(path), header)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
 def require_header(table: Table, expected: Sequence[str]) -> None:

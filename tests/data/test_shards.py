@@ -152,7 +152,7 @@ def test_a_discarded_shard_is_gone_for_everyone_after(tmp_path: Path, caplog: py
     shards = Shards(tmp_path, np.uint8)
     append(shards, 1)
     append(shards, 2)
-    shards.discard(int(shards.find(keys(1))[0, 0]))
+    shards.discard([int(shards.find(keys(1))[0, 0])])
     assert "a checksum does not match" in caplog.text
     for reader in (shards, Shards(tmp_path, np.uint8)):
         assert [content(reader, number) for number in (1, 2)] == [None, [2] * 4]

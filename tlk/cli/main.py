@@ -65,7 +65,8 @@ def run(arguments: list[str]) -> int:
         # Typer brings its own copy of click or uses the installed one, by version: known by what they can do.
         if hasattr(error, "format_message"):
             return _complain(_usage(error), 2)
-        return _complain(f"tlk failed: {type(error).__name__}: {error}\n{_log()}", 1)
+        why = (str(error).strip().splitlines() or [""])[0][:300]
+        return _complain(f"tlk failed: {type(error).__name__}: {why}\n{_log()}", 1)
     if result == 130:  # Typer turns an interruption into this
         return _complain(INTERRUPTED, 130)
     return result if isinstance(result, int) else 0

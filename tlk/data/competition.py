@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tlk.constants import CANDIDATES
 from tlk.data.images import SUFFIXES
 from tlk.data.source import Source, open_source
 from tlk.errors import UserError, summarise
@@ -78,13 +79,19 @@ class Competition:
             self.paths(f"train/{column}", ids, table)
         return Pairs(tuple(lefts), tuple(rights))
 
+    def list_length(self) -> int:
+        """Return how many candidates the data's own lists have, from the table alone; 20 where there is no table."""
+        if not self.has_test():
+            return CANDIDATES
+        return len(self._table("test_candidates.csv", _candidates_header).header) - 1
+
     def test_lists(self) -> CandidateLists:
         """Read test_candidates.csv and find every image that it names.
 
         Raises:
             UserError: the table is missing or faulty, or an id has no image.
         """
-        table = self._table("test_candidates.csv", lambda width: submission_header(max(width - 1, 2)))
+        table = self._table("test_candidates.csv", _candidates_header)
         queries = table.column("left")
         _refuse_repeats(table, "left", queries)
         candidates = [row[1:] for row in table.rows]
@@ -147,6 +154,10 @@ class Competition:
         if not table.rows:
             raise UserError(f"{table.name} has a header but no rows")
         return table
+
+
+def _candidates_header(width: int) -> tuple[str, ...]:
+    return submission_header(max(width - 1, 2))
 
 
 def is_plain_id(name: str) -> bool:

@@ -1,9 +1,12 @@
 """Bytes to pixels: every mode that image files come in ends as RGB."""
 
+import hashlib
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tlk.errors import UserError
@@ -19,6 +22,10 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 # Pixels are kept no larger than this on either side. Backbones see 224 to 448 of them, descriptors fewer; a museum's
 # 50-megapixel scan costs no more than a thumbnail from here on.
 MAX_SIDE = 512
+
+
+# What pixels depend on beside the file: kept with everything that is made from them, so that a change here is noticed.
+DECODER = f"Pillow {PIL.__version__}, {hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()}"
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:

@@ -37,7 +37,7 @@ class PixelCache:
             flat = self._shards.data(shard)[start : start + height * width * 3]
             if flat.size == height * width * 3 and self._shards.is_whole(shard, row, flat):
                 return flat.reshape(height, width, 3)
-            self._shards.discard(shard)
+            self._shards.discard([shard])
             return None
 
     def put(self, key: bytes, image: np.ndarray) -> None:

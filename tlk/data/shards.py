@@ -28,7 +28,6 @@ class Shards:
         self.folder = folder
         self.dtype = np.dtype(dtype)
         self.record = np.dtype([("key", KEY), ("crc", "<u4"), *(fields or [])])
-        self._data: dict[str, np.ndarray] = {}
         self._indexes: dict[str, np.ndarray] = {}
         self._keys = np.empty(0, KEY)
         self._places = np.empty((0, 2), np.int64)
@@ -52,18 +51,25 @@ class Shards:
     def _open(self, name: str) -> None:
         try:
             index = np.load(self.folder / f"{name}.index.npy", allow_pickle=False)
-            data = np.load(self.folder / f"{name}.data.npy", mmap_mode="r", allow_pickle=False)
+            data = self._map(name)
             if index.dtype != self.record or index.ndim != 1 or data.dtype != self.dtype or data.ndim < 1:
                 raise ValueError("it has another format")
+        except FileNotFoundError as error:
+            self._remove(name, str(error))
+        except OSError as error:  # too many open files, no permission: nothing is wrong with the shard itself
+            LOG.warning("cache shard %s cannot be read now (%s)", self.folder / name, error.strerror)
         except Exception as error:  # numpy's reader raises whatever a damaged header makes it trip over
             self._remove(name, str(error))
         else:
-            self._indexes[name], self._data[name] = index, data
+            self._indexes[name] = index
+
+    def _map(self, name: str) -> np.ndarray:
+        """Map a shard's data; not kept, because every map holds a file open and there may be thousands."""
+        return np.asanyarray(np.load(self.folder / f"{name}.data.npy", mmap_mode="r", allow_pickle=False))
 
     def _remove(self, name: str, why: str) -> None:
         LOG.warning("cache shard %s is damaged (%s): its content is made anew", self.folder / name, why)
         self._indexes.pop(name, None)
-        self._data.pop(name, None)
         for kind in ("index", "data"):
             with suppress(OSError):  # read-only, or another process was faster
                 (self.folder / f"{name}.{kind}.npy").unlink(missing_ok=True)
@@ -83,15 +89,16 @@ class Shards:
 
     def data(self, shard: int) -> np.ndarray:
         """Return the memory-mapped data of one shard."""
-        return self._data[self._names[shard]]
+        return self._map(self._names[shard])
 
     def is_whole(self, shard: int, row: int, content: np.ndarray) -> bool:
         """Return whether `content` has the checksum that the index holds for `row`."""
         return bool(self.index(shard)["crc"][row] == checksum(content))
 
-    def discard(self, shard: int) -> None:
-        """Name and remove a shard whose content is not what was written."""
-        self._remove(self._names[shard], "a checksum does not match")
+    def discard(self, shards: list[int]) -> None:
+        """Name and remove shards whose content is not what was written."""
+        for shard in shards:
+            self._remove(self._names[shard], "a checksum does not match")
         self.refresh()
 
     def append(self, index: np.ndarray, data: np.ndarray) -> None:
@@ -107,8 +114,8 @@ class Shards:
         self.refresh()
 
     def size(self) -> int:
-        """Return the bytes of data held."""
-        return sum(int(data.nbytes) for data in self._data.values())
+        """Return the bytes that the data files take."""
+        return sum((self.folder / f"{name}.data.npy").stat().st_size for name in self._names)
 
 
 def checksum(content: np.ndarray) -> int:

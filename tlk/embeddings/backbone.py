@@ -1,6 +1,7 @@
 """Frozen backbones from timm: any stage pooled, whole or in spatial cells."""
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
@@ -13,7 +14,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tlk import torchvision_schemas
-from tlk.embeddings.schema import DEPTHS, ViewOfBackbone
+from tlk.data.images import DECODER
+from tlk.embeddings import stages
+from tlk.embeddings.schema import ViewOfBackbone
+from tlk.embeddings.stages import tap_stages
 from tlk.embeddings.views import View, digest
 from tlk.errors import UserError
 
@@ -30,6 +34,7 @@ class BackboneEmbedder:
 
     def __init__(self, name: str, views: Sequence[ViewOfBackbone], mirrored: bool, device: torch.device) -> None:
         self.model = load_backbone(name).to(device, memory_format=torch.channels_last)
+        self._name = name
         self._device = device
         self._mirrored = mirrored
         config = self.model.pretrained_cfg
@@ -37,20 +42,22 @@ class BackboneEmbedder:
         self._resample = Image.Resampling[config.get("interpolation", "bicubic").upper()]
         self._mean = torch.tensor(config["mean"], device=device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(config["std"], device=device).view(1, 3, 1, 1) * 255
-        self._taps = _tap(self.model, views)
+        self._taps = tap_stages(self.model, views)
         self.identity = digest(part for key, value in _state(self.model) for part in (key.encode(), value))
-        self.views = self._describe(name)
+        self.views = self._describe()
 
-    def _describe(self, name: str) -> tuple[View, ...]:
+    def _describe(self) -> tuple[View, ...]:
         scaling = f"{self._mean.flatten().tolist()} {self._deviation.flatten().tolist()}"
         made_from = {
             "weights": self.identity,
-            "architecture": str(self.model.pretrained_cfg["architecture"]),
+            "network": digest([repr(self.model).encode()]),
+            "code": digest(Path(module.__file__ or "").read_bytes() for module in (stages, sys.modules[__name__])),
+            "decoder": DECODER,
             "input": f"{self._width}x{self._height} {self._resample.name} {scaling}",
             "precision": str(_precision(self._device)),
             "libraries": f"timm {version('timm')}, torch {torch.__version__}",
         }
-        short = Path(name.removeprefix("local-dir:")).name
+        short = Path(self._name.removeprefix("local-dir:")).name
         sides = ("as is", "mirrored") if self._mirrored else ("as is",)
         return tuple(
             View(f"{short} {tap.name} {side}", (*made_from.items(), ("side", side)))
@@ -66,7 +73,7 @@ class BackboneEmbedder:
     @torch.inference_mode()
     def compute(self, prepared: Sequence[Any]) -> list[np.ndarray]:
         """Return one `(b, d)` float32 array a view: those of the images as they are, then those of their mirrors."""
-        pixels = torch.stack(list(prepared)).to(self._device, non_blocking=True)
+        pixels = torch.stack(list(prepared)).to(self._device)
         batch = ((pixels.float() - self._mean) / self._deviation).contiguous(memory_format=torch.channels_last)
         outputs = self._forward(batch)
         if self._mirrored:
@@ -76,65 +83,13 @@ class BackboneEmbedder:
     def _forward(self, batch: Tensor) -> list[np.ndarray]:
         with _autocast(self._device):
             final = self.model(batch)
-        return [tap.pool(final).float().flatten(1).cpu().numpy() for tap in self._taps]
-
-
-class _Tap:
-    """Takes one activation out of a forward pass and pools it."""
-
-    def __init__(self, name: str, cells: int, model: nn.Module) -> None:
-        self.name = name
-        self._cells = cells
-        self._model = model
-        self._output: Tensor | None = None
-
-    def keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        """Forward hook."""
-        self._output = output
-
-    def pool(self, final: Tensor) -> Tensor:
-        """Return the `(b, d)` vector; `final` is the network's own pooled embedding."""
-        if self._output is None:
-            return final
-        maps = _as_maps(self._output, self._model).float()  # (b, c, h, w)
-        self._output = None
-        return nn.functional.adaptive_avg_pool2d(maps, self._cells).flatten(1)
-
-
-def _tap(model: nn.Module, views: Sequence[ViewOfBackbone]) -> list[_Tap]:
-    """Hook the stages that `views` name; two names of one stage in a shallow network count once."""
-    stages = _stages(model)
-    taps: dict[str, _Tap] = {}
-    for view in views:
-        if view.at == "final":
-            taps.setdefault("final", _Tap("final", 1, model))
-            continue
-        depth = DEPTHS[view.at] if isinstance(view.at, str) else view.at
-        number = int(np.ceil(depth * len(stages) - 1e-9)) - 1
-        name = f"stage {number + 1} of {len(stages)}, {view.cells}x{view.cells}"
-        if name not in taps:
-            taps[name] = _Tap(name, view.cells, model)
-            stages[number].register_forward_hook(taps[name].keep)
-    return list(taps.values())
-
-
-def _stages(model: Any) -> list[nn.Module]:
-    """Return the network's stages, or its blocks where it has no stages, from the input upward."""
-    blocks = getattr(model, "blocks", None)
-    if isinstance(blocks, nn.Sequential | nn.ModuleList):
-        return list(blocks)
-    # The first entry of a ResNet-like network is its stem, which has no say in what things look like.
-    infos = [info for info in model.feature_info if info["module"] not in ("act1", "stem", "conv1", "act")]
-    return [model.get_submodule(info["module"]) for info in infos]
-
-
-def _as_maps(output: Tensor, model: Any) -> Tensor:
-    """Return an activation as `(b, c, h, w)`: from maps, maps with channels last, or tokens."""
-    if output.ndim == 4:
-        return output.permute(0, 3, 1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else output
-    tokens = output[:, getattr(model, "num_prefix_tokens", 0) :]  # (b, h·w, c)
-    height, width = model.patch_embed.grid_size
-    return tokens.transpose(1, 2).reshape(len(tokens), -1, height, width)
+        try:
+            return [tap.pool(final).float().flatten(1).cpu().numpy() for tap in self._taps]
+        except ValueError as error:
+            raise UserError(
+                f"backbone {self._name}: a stage cannot be pooled: {error}\n"
+                "take its own embedding alone: --set 'embedding.views=[{at=\"final\"}]'"
+            ) from error
 
 
 def load_backbone(name: str) -> Any:
@@ -156,6 +111,7 @@ def load_backbone(name: str) -> Any:
         import huggingface_hub.constants
 
         huggingface_hub.constants.HF_HUB_OFFLINE = True  # its own variable is read only once, when it is imported
+        _refuse_download(name)
     import timm
 
     try:
@@ -167,6 +123,17 @@ def load_backbone(name: str) -> Any:
             "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"
         ) from error
     return model.eval().requires_grad_(False)
+
+
+def _refuse_download(name: str) -> None:
+    """Raise a UserError if timm would fetch the weights from an address of their own, past the hub's offline mode."""
+    from timm.models import get_pretrained_cfg
+
+    config = None if ":" in name else get_pretrained_cfg(name, allow_unregistered=True)
+    if config is not None and config.url and not config.hf_hub_id:
+        raise UserError(
+            f"backbone {name} would be downloaded, and TLK_OFFLINE=1 forbids it\nuse --backbone local-dir:PATH"
+        )
 
 
 def _state(model: nn.Module) -> list[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ import numpy as np
 from skimage.color import rgb2lab
 from skimage.feature import hog, local_binary_pattern
 
+from tlk.data.images import DECODER
 from tlk.embeddings import schema
 from tlk.embeddings.views import View
 
@@ -30,7 +31,10 @@ class DescriptorEmbedder:
         libraries = f"scikit-image {version('scikit-image')}, OpenCV {cv2.__version__}, numpy {np.__version__}"
         sides = ("as is", "mirrored") if mirrored else ("as is",)
         self.views = tuple(
-            View(f"descriptor {name} {side}", (("code", self.identity), ("libraries", libraries), ("side", side)))
+            View(
+                f"descriptor {name} {side}",
+                (("code", self.identity), ("decoder", DECODER), ("libraries", libraries), ("side", side)),
+            )
             for side in sides
             for name in names
         )

@@ -37,7 +37,14 @@ def fill(
             if progress:
                 progress(start + at + size, len(todo))
         for view, parts in zip(embedder.views, zip(*outputs, strict=True), strict=True):
-            store.append(view, keys[chunk], np.concatenate(parts))
+            vectors = np.concatenate(parts)
+            if not np.isfinite(vectors).all():
+                broken = paths[chunk[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
+                raise UserError(
+                    f"view {view.name} of {broken} is not finite: half precision overflowed, or weights are broken\n"
+                    "take another backbone, or --device cpu"
+                )
+            store.append(view, keys[chunk], vectors)
     return len(todo)
 
 

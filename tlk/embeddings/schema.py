@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field
 from tlk.registry import Parameters
 
 # How far up a backbone a name points, whatever the backbone: 1 is the last stage (or block) before the pooling.
-DEPTHS = {"early": 0.3, "middle": 0.55, "upper": 0.7, "late": 0.8, "last": 1.0}
+# Of four stages these are stages 1, 2, 3, 3 and 4; of seven 2, 4, 5, 6 and 7; of twelve blocks 3, 6, 8, 9 and 12.
+DEPTHS = {"early": 0.25, "middle": 0.5, "upper": 0.65, "late": 0.75, "last": 1.0}
 
 Stage = Literal["early", "middle", "upper", "late", "last", "final"]
 Descriptor = Literal[

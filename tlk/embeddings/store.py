@@ -55,14 +55,13 @@ class VectorStore:
         if not len(keys) or (places[:, 0] < 0).any():
             return None
         order = np.argsort(places[:, 0], kind="stable")
-        parts = []
-        for shard in np.unique(places[:, 0]).tolist():
-            part = _whole_rows(shards, shard, places[places[:, 0] == shard, 1])
-            if part is None:
-                shards.discard(shard)
-                return None
-            parts.append(part)
-        return np.concatenate(parts)[np.argsort(order)]
+        numbers = np.unique(places[:, 0]).tolist()
+        parts = [_whole_rows(shards, shard, places[places[:, 0] == shard, 1]) for shard in numbers]
+        whole = [part for part in parts if part is not None]
+        if len(whole) < len(parts):
+            shards.discard([shard for shard, part in zip(numbers, parts, strict=True) if part is None])
+            return None
+        return np.concatenate(whole)[np.argsort(order)]
 
 
 def _whole_rows(shards: Shards, shard: int, rows: np.ndarray) -> np.ndarray | None:

@@ -31,7 +31,7 @@ def count_beating(queries: np.ndarray, gallery: np.ndarray, block: int = _BLOCK)
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
         scores = cosine(queries[rows], gallery)
-        at_least = scores >= own[rows, None] - TIE
+        at_least = ~(scores < own[rows, None] - TIE)  # NaN counts against us, too
         at_least[np.arange(len(scores)), np.arange(start, start + len(scores))] = False
         beating[rows] = at_least.sum(axis=1)
     return beating

@@ -1,6 +1,7 @@
 """Heads on frozen features: fitted, trained and applied."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from tlk.files import replacing
 from tlk.losses.registry import LOSSES
 from tlk.metrics import expected_top_k
 from tlk.models.registry import MODELS
-from tlk.recipe import Recipe, parameters_of
+from tlk.recipe import Recipe, TrainingParameters, parameters_of
 from tlk.scoring.similarity import count_beating
 from tlk.seeding import derive_seed
 from tlk.training.loop import Epoch, fit
+
+_BLOCK = 512  # images
 
 
 @dataclass(frozen=True)
@@ -62,21 +65,51 @@ def train_head(
     held_out = features.of(np.flatnonzero(inner))
     head.fit(torch.cat([learned.left, learned.right]), seed)
     head.to(accelerator.device)
-    left, right = (head.reduce(side.to(accelerator.device)) for side in (learned.left, learned.right))
-    inner_left, inner_right = (head.reduce(side.to(accelerator.device)) for side in (held_out.left, held_out.right))
-    loss_class, loss_parameters = parameters_of(recipe.loss, LOSSES)
-    batch_size = recipe.training.batch_size
-    with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(seed, "dropout"))
-        history = fit(
-            head,
-            loss_class(loss_parameters),
-            lambda epoch: _batches(left, right, batch_size, derive_seed(seed, "batches", epoch)),
-            lambda model: _inner_score(model, inner_left, inner_right),
-            recipe.training,
-            accelerator,
-        )
+    queries, gallery = (_reduce(head, side) for side in (held_out.left, held_out.right))
+    history = _learn(
+        head, recipe, learned, lambda model: _inner_score(model, queries, gallery), recipe.training, seed, accelerator
+    )
     return head.cpu(), history
+
+
+def refit_head(recipe: Recipe, features: PairFeatures, epochs: int, seed: int, accelerator: Accelerator) -> Any:
+    """Return a head trained on all of `features` for as many epochs as early stopping found right on the folds."""
+    head = build_head(recipe, features.sizes)
+    head.fit(torch.cat([features.left, features.right]), seed)
+    if recipe.training is not None and epochs:
+        settings = recipe.training.model_copy(update={"epochs": epochs, "patience": epochs})
+        rising = itertools.count()  # nothing is held out to choose by: the last epoch counts
+        head.to(accelerator.device)
+        _learn(head, recipe, features, lambda model: float(next(rising)), settings, seed, accelerator)
+    return head.cpu().eval()
+
+
+def _learn(
+    head: Any,
+    recipe: Recipe,
+    learned: PairFeatures,
+    validate: Callable[[nn.Module], float],
+    settings: TrainingParameters,
+    seed: int,
+    accelerator: Accelerator,
+) -> list[Epoch]:
+    """Train a fitted head in place on pairs; the global random states stay as they were."""
+    left, right = _reduce(head, learned.left), _reduce(head, learned.right)
+    loss_class, loss_parameters = parameters_of(recipe.loss or {}, LOSSES)
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return _batches(left, right, settings.batch_size, derive_seed(seed, "batches", epoch))
+
+    with torch.random.fork_rng([accelerator.device] if accelerator.device.type == "cuda" else []):
+        torch.manual_seed(derive_seed(seed, "dropout"))
+        return fit(head, loss_class(loss_parameters), batches, validate, settings, accelerator)
+
+
+@torch.no_grad()
+def _reduce(head: Any, features: Tensor) -> Tensor:
+    """Return `(n, o, r)` reduced features on the head's device, made block by block: whole, they need no room twice."""
+    device = head.mean.device
+    return torch.cat([head.reduce(part.to(device)) for part in features.split(_BLOCK)])
 
 
 def build_head(recipe: Recipe, sizes: tuple[int, ...]) -> Any:
@@ -104,9 +137,9 @@ def _inner_score(head: Any, left: Tensor, right: Tensor) -> float:
 
 
 @torch.no_grad()
-def apply_head(head: Any, features: Tensor, block: int = 4096) -> np.ndarray:
+def apply_head(head: Any, features: Tensor) -> np.ndarray:
     """Return the `(n, e)` float32 unit embeddings of `(n, o, d)` features."""
-    return np.concatenate([head.embed(head.reduce(part)).numpy() for part in features.split(block)])
+    return np.concatenate([head.embed(head.reduce(part)).numpy() for part in features.split(_BLOCK)])
 
 
 def save_head(head: nn.Module, path: Path) -> None:

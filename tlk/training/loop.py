@@ -68,6 +68,7 @@ def fit(
             best, best_state = score, copy.deepcopy(model.state_dict())
         if epoch + 1 - best_epoch(history) >= settings.patience:
             break
+    accelerator.free_memory()  # it keeps what it prepared, fold after fold
     model.load_state_dict(best_state)
     model.eval()
     return history

@@ -12,10 +12,10 @@ from tlk.data.candidates import build_lists
 from tlk.data.competition import PAIR_HEADER, Competition
 from tlk.data.source import data_name
 from tlk.errors import UserError
-from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, top_k
+from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, standardise, top_k
 from tlk.scoring.similarity import count_beating, list_similarities
 from tlk.submission import parse_submission
-from tlk.tables import Header, Table, parse_table
+from tlk.tables import parse_table, read_table
 from tlk.workflows.run import OutOfFold, best_run, find_run
 from tlk.workflows.workspace import Workspace
 
@@ -131,7 +131,7 @@ def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: 
             what = "has no answer" if query not in answers else "has an answer that is not in its list"
             raise UserError(f"the truth: query {query!r} {what}\ngive the answers of this data with --truth FILE")
         positions.append(candidates.index(answers[query]))
-    ranks = list_ranks(scores, np.array(positions))
+    ranks = list_ranks(standardise(scores), np.array(positions))  # whatever their scale, ties are ties
     ks = range(1, topk + 1)
     return {
         "submission": str(submission),
@@ -139,18 +139,6 @@ def evaluate_submission(data: Path, submission: Path, truth: Path | None, topk: 
         "top_k": {str(k): float(top_k(ranks, k).mean()) for k in ks},
         "ci95": {str(k): bootstrap_interval(top_k(ranks, k)) for k in ks},
     }
-
-
-def read_table(path: Path, header: Header | None = None) -> Table:
-    """Read a CSV of the user's, whose header must be `header`.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    try:
-        return parse_table(path.read_bytes(), str(path), header)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _answers(competition: Competition, truth: Path | None) -> dict[str, str]:

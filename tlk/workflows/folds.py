@@ -11,9 +11,12 @@ from tlk.data.folds import HEADER, Folds, assign_folds, folds_from_table
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates, group_pairs
 from tlk.files import write_text
-from tlk.workflows.evaluate import read_table
+from tlk.tables import read_table
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
+
+# Lower than for reporting: a pair grouped in error costs nothing, one missed may leak between folds.
+GROUPING_INLIERS = 24
 
 
 def default_path(data_name: str, k: int = FOLDS, seed: int = 0) -> Path:
@@ -55,5 +58,10 @@ def _assign(
 def _group(reader: ImageReader, paths: Sequence[str], count: int, reporter: Reporter) -> np.ndarray:
     keys = reader.keys(paths)
     with reporter.track("near-duplicates") as progress:
-        duplicates = find_duplicates(reader.images(paths), keys, progress=lambda done: progress(done, len(paths)))
+        duplicates = find_duplicates(
+            reader.images(paths),
+            keys,
+            minimum_inliers=GROUPING_INLIERS,
+            progress=lambda done: progress(done, len(paths)),
+        )
     return group_pairs(np.arange(count), np.arange(count, 2 * count), duplicates)

@@ -3,11 +3,12 @@
 import shutil
 from pathlib import Path
 
-from tlk.data.folds import Folds
 from tlk.errors import UserError
-from tlk.files import write_text
+from tlk.files import write_json
 from tlk.recipe import Recipe
 from tlk.workflows.run import PARTIAL, Run, is_run_name
+
+INPUTS = "inputs.json"  # there until the run is complete
 
 
 def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwrite: bool) -> Path:
@@ -34,26 +35,29 @@ def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwr
     return runs / f"{recipe}-{number}"
 
 
-def open_partial(place: Path, recipe: Recipe, folds: Folds, resume: bool) -> Run:
+def open_partial(place: Path, recipe: Recipe, inputs: dict[str, str], resume: bool) -> Run:
     """Return the unfinished run beside `place`, an empty one unless it is resumed.
 
+    `inputs` are fingerprints of what the run is made from beside the recipe: folds, images, weights.
+
     Raises:
-        UserError: it was started with another recipe or on other folds.
+        UserError: it was started with other inputs or another recipe.
     """
     run = Run(_partial(place))
-    table = run.folder / "folds.csv"
+    known = run.folder / INPUTS
     if not resume:
         shutil.rmtree(run.folder, ignore_errors=True)
-        write_text(table, folds.to_csv())
+        write_json(known, inputs)
         run.write_recipe(recipe)
-    elif not table.exists() or table.read_text(encoding="utf-8") != folds.to_csv() or run.recipe() != recipe:
-        raise UserError(f"--resume: {run.folder} was started with another recipe or folds\nstart anew: --overwrite")
+    elif not known.exists() or run.document(INPUTS) != inputs or run.recipe() != recipe:
+        what = "another recipe, other folds, images or weights"
+        raise UserError(f"--resume: {run.folder} was started with {what}\nstart anew: --overwrite")
     return run
 
 
 def complete(run: Run, place: Path) -> Run:
     """Put the finished run in its place; an older one of the name goes only now."""
-    (run.folder / "folds.csv").unlink(missing_ok=True)
+    (run.folder / INPUTS).unlink(missing_ok=True)
     old = place.with_name(f".{place.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():

@@ -10,8 +10,8 @@ from tlk.files import write_text
 from tlk.metrics import standardise
 from tlk.scoring.similarity import list_similarities
 from tlk.submission import format_submission, submission_faults
+from tlk.tables import read_table
 from tlk.training.heads import apply_head, load_head
-from tlk.workflows.evaluate import read_table
 from tlk.workflows.features import build_embedder, choose_device, read_features
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run

@@ -132,7 +132,7 @@ def find_run(runs: Path, name: str) -> Run:
 def complete_runs(runs: Path) -> list[Run]:
     """Return the complete runs, by name."""
     folders = sorted(path.parent for path in runs.glob("*/metrics.json"))
-    return [Run(folder) for folder in folders if not folder.name.endswith(PARTIAL)]
+    return [Run(folder) for folder in folders if is_run_name(folder.name)]
 
 
 def best_run(runs: Path, data_name: str) -> Run:

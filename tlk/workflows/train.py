@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from tlk.constants import CANDIDATES, DEFAULT_RECIPE, DEFAULT_WITHOUT_WEIGHTS, TOPK
+from tlk.constants import DEFAULT_RECIPE, DEFAULT_WITHOUT_WEIGHTS, TOPK
 from tlk.data.candidates import build_lists
-from tlk.data.competition import Competition
 from tlk.data.folds import Folds
 from tlk.embeddings.views import Embedder
 from tlk.errors import UserError
@@ -19,7 +18,7 @@ from tlk.files import write_json, write_text
 from tlk.recipe import Recipe, load_recipe
 from tlk.seeding import derive_seed
 from tlk.tables import format_table, parse_table
-from tlk.training.heads import PairFeatures, apply_head, load_head, save_head, train_head
+from tlk.training.heads import PairFeatures, apply_head, load_head, refit_head, save_head, train_head
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.features import build_embedder, choose_device, read_features
 from tlk.workflows.folds import folds_of
@@ -64,7 +63,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
     reader = workspace.reader(competition, passes=2 if options.folds is None else 1)
     folds, folds_path = folds_of(competition, pairs, reader, options.folds, reporter)
-    list_length = _list_length(competition)
+    list_length = competition.list_length()
     build_lists(folds.fold, list_length, folds.list_seed)  # folds too small for lists are said before the work
     clock.stop("folds")
 
@@ -73,17 +72,18 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     features = PairFeatures(both[: len(pairs)], both[len(pairs) :], sizes)
     clock.stop("embedding")
 
-    run = open_partial(place, recipe, folds, options.resume)
+    data = describe_data(competition.name, paths, reader.keys(paths))
+    inputs = {"folds": str(folds.list_seed), "images": data["fingerprint"], "embedding": embedder.identity}
+    run = open_partial(place, recipe, inputs, options.resume)
     accelerator = Accelerator(cpu=device.type == "cpu")
     oof = _train_folds(run, recipe, features, folds, list_length, accelerator, reporter)
     if options.refit:
-        head, _ = train_head(recipe, features, folds.group, derive_seed(recipe.seed, "refit"), accelerator)
+        head = refit_head(recipe, features, _median_epochs(run), derive_seed(recipe.seed, "refit"), accelerator)
         save_head(head, run.folder / "refit" / "model.safetensors")
     clock.stop("training")
 
     oof.write(run.folder / "oof.npz")
     numbers = describe(run.name, recipe.name, outcomes(oof), min(TOPK, list_length), clock.seconds["training"])
-    data = describe_data(competition.name, paths, reader.keys(paths))
     write_json(run.folder / "manifest.json", manifest(data, folds_path, recipe, device, embedder, clock))
     write_json(run.folder / "metrics.json", numbers)
     return complete(run, place), numbers
@@ -137,11 +137,19 @@ def _train_folds(
 
 
 def _in_order(parts: list[np.ndarray], folds: Folds) -> np.ndarray:
-    """Lay each fold's rows back to where its pairs stand; narrower embeddings are padded with zeros."""
-    ordered = np.zeros((len(folds.fold), max(part.shape[1] for part in parts)), np.float32)
+    """Lay each fold's rows back to where its pairs stand."""
+    ordered = np.empty((len(folds.fold), parts[0].shape[1]), np.float32)
     for fold, part in enumerate(parts):
-        ordered[folds.fold == fold, : part.shape[1]] = part
+        ordered[folds.fold == fold] = part
     return ordered
+
+
+def _median_epochs(run: Run) -> int:
+    """Return the median over the folds of the epoch that early stopping kept; 0 where nothing was trained."""
+    best: dict[str, tuple[float, int]] = {}
+    for fold, epoch, _, score, _ in _kept_history(run):
+        best[fold] = max(best.get(fold, (-1.0, 0)), (float(score), -int(epoch)))
+    return int(np.median([-epoch for _, epoch in best.values()])) if best else 0
 
 
 def _kept_history(run: Run) -> list[list[str]]:
@@ -151,8 +159,3 @@ def _kept_history(run: Run) -> list[list[str]]:
         return []
     rows = parse_table(path.read_bytes(), str(path)).rows
     return [list(row) for row in rows if run.head(int(row[0])).exists()]
-
-
-def _list_length(competition: Competition) -> int:
-    """Return how many candidates the data's own lists have, where it has any."""
-    return competition.test_lists().length if competition.has_test() else CANDIDATES

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlk.data.competition import Competition
+from tlk.data.images import DECODER
 from tlk.data.pixels import PixelCache
 from tlk.data.reader import ImageReader
 from tlk.embeddings.store import VectorStore
+from tlk.embeddings.views import digest
 from tlk.errors import UserError
 
 PIXEL_CACHE_GB = 2.0
@@ -51,5 +53,6 @@ class Workspace:
             raise UserError(f"TLK_PIXEL_CACHE_GB={text} is not a number\nset it to gigabytes, 0 for none") from error
         keep = passes > 1 and gigabytes > 0
         return ImageReader(
-            competition.source, PixelCache(self.cache / "pixels", int(gigabytes * 1e9)) if keep else None
+            competition.source,
+            PixelCache(self.cache / "pixels" / digest([DECODER.encode()]), int(gigabytes * 1e9)) if keep else None,
         )
