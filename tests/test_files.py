@@ -92,3 +92,9 @@ def test_summarise_counts_what_it_does_not_name() -> None:
     assert summarise(["a", "b", "c"]) == "a; b; c"
     assert summarise(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more"
     assert summarise(["a", "b"], shown=1) == "a; and 1 more"
+
+
+def test_a_device_is_never_replaced(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not a file"):
+        write_text(Path("/dev/null"), "text")
+    assert Path("/dev/null").is_char_device()

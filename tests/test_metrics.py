@@ -132,3 +132,10 @@ def test_a_row_of_equal_scores_becomes_zeros(value: float, width: int, dtype: ty
     result = standardise(scores)
     assert not result[0].any()
     assert result[1].std() == pytest.approx(1, abs=1e-5)
+
+
+def test_nan_never_wins() -> None:
+    scores = np.full((2, 20), np.nan)
+    assert list_ranks(scores, np.array([3, 0])).tolist() == [20, 20]
+    mixed = np.array([[0.5, np.nan, 0.1]])
+    assert list_ranks(mixed, np.array([0])).tolist() == [2]

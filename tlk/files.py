@@ -18,6 +18,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: the place cannot be written to.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot write {path}: it is not a file\nchoose another name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

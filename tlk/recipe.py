@@ -21,8 +21,8 @@ class TrainingParameters(Parameters):
 
     epochs: int = Field(30, ge=1, le=100_000)
     batch_size: int = Field(256, ge=2)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    learning_rate: float = Field(1e-3, gt=0, le=1e6)
+    weight_decay: float = Field(0.0, ge=0, le=1e6)
     patience: int = Field(5, ge=1)
     inner_fraction: float = Field(0.15, gt=0, lt=1)
 

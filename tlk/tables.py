@@ -67,7 +67,7 @@ def read_table(path: Path, header: Header | None = None) -> Table:
     try:
         return parse_table(path.read_bytes(), str(path), header)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror}\ncheck the path") from error
 
 
 def require_header(table: Table, expected: Sequence[str]) -> None:
@@ -78,6 +78,18 @@ def require_header(table: Table, expected: Sequence[str]) -> None:
             f"{table.name}: wrong header {found if len(found) <= 80 else found[:80] + '…'!r}\n"
             f"expected '{','.join(expected)}', separated by commas"
         )
+
+
+def refuse_repeats(table: Table, column: str) -> None:
+    """Raise a UserError if an id stands twice in `column`."""
+    first: dict[str, int] = {}
+    for name, line in zip(table.column(column), table.lines, strict=True):
+        if name in first:
+            raise UserError(
+                f"{table.name}, line {line}: {column} id {name!r} stands in line {first[name]} already\n"
+                "each id belongs to one row: remove one of the two"
+            )
+        first[name] = line
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -92,3 +92,39 @@ def test_damaged_runs_are_said(data: Path, capsys: pytest.CaptureFixture[str]) -
         assert run(["eval", "damaged"]) == 2
         assert name in capsys.readouterr().err
         shutil.rmtree(data / "runs/damaged")
+
+
+def test_resume_finds_the_only_unfinished_run_of_the_recipe(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["train", "descriptors", *FAST]) == 0
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        assert run(["train", "descriptors", *FAST]) == 130  # descriptors-2
+    assert run(["train", "descriptors", *FAST, "--resume", "--overwrite"]) == 2
+    assert run(["train", "descriptors", *FAST, "--resume"]) == 0
+    assert metrics(data, "descriptors-2") == metrics(data, "descriptors")
+
+
+def test_a_run_that_lacks_a_head_is_not_averaged(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "thumbnail", "--run", "r"]) == 0
+    (data / "runs/r/fold2/model.safetensors").unlink()
+    assert run(["predict", "r"]) == 2
+    assert "fold2" in capsys.readouterr().err
+    assert not (data / "submissions").exists()
+
+
+def test_a_name_taken_in_the_meantime_is_said(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = workflow.read_features
+
+    def slow(*arguments: object) -> object:
+        (data / "runs" / "thumbnail.partial").mkdir(parents=True)  # another process starts
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workflow, "read_features", slow)
+    assert run(["train", "thumbnail"]) == 2
+
+
+def test_a_collapsed_run_writes_no_submission(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "descriptors", *FAST, "--set", "training.learning_rate=1e6", "--run", "c"]) in (0, 2)
+    if (data / "runs/c/metrics.json").exists():
+        code = run(["predict", "c", "--out", "c.csv"])
+        assert code == 2 or run(["check-submission", "c.csv"]) == 0

@@ -51,3 +51,8 @@ def test_a_collapsed_embedding_beats_nothing(dtype: type[np.floating]) -> None:
 
 def test_a_perfect_embedding_is_beaten_by_nothing() -> None:
     assert (count_beating(np.eye(6), np.eye(6), 4) == 0).all()
+
+
+def test_nan_is_beaten_by_everything() -> None:
+    queries = np.full((4, 3), np.nan)
+    assert count_beating(queries, np.eye(4, 3)).tolist() == [3, 3, 3, 3]

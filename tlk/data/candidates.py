@@ -29,7 +29,7 @@ def build_lists(fold: np.ndarray, length: int, seed: int) -> tuple[np.ndarray, n
         if len(members) < length:
             raise UserError(
                 f"fold {number} has {len(members)} pairs, but a list needs {length} different right images\n"
-                "make fewer folds (tlk folds --k), or bring more pairs"
+                "bring more pairs, or make fewer folds: tlk folds --k 3 --out F, then tlk train --folds F"
             )
         random = generator(seed, "lists", number)
         for own, pair in enumerate(members):

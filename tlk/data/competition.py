@@ -1,6 +1,6 @@
 """The competition's own layout: pairs to learn from, and lists of candidates to choose from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +9,7 @@ from tlk.data.images import SUFFIXES
 from tlk.data.source import Source, open_source
 from tlk.errors import UserError, summarise
 from tlk.submission import submission_header
-from tlk.tables import Header, Table, parse_table
+from tlk.tables import Header, Table, parse_table, refuse_repeats
 
 PAIR_HEADER = ("left", "right")
 
@@ -75,7 +75,7 @@ class Competition:
         table = self._table("train.csv", lambda width: PAIR_HEADER)
         lefts, rights = table.column("left"), table.column("right")
         for column, ids in (("left", lefts), ("right", rights)):
-            _refuse_repeats(table, column, ids)
+            refuse_repeats(table, column)
             self.paths(f"train/{column}", ids, table)
         return Pairs(tuple(lefts), tuple(rights))
 
@@ -93,7 +93,7 @@ class Competition:
         """
         table = self._table("test_candidates.csv", _candidates_header)
         queries = table.column("left")
-        _refuse_repeats(table, "left", queries)
+        refuse_repeats(table, "left")
         candidates = [row[1:] for row in table.rows]
         for row, line in zip(candidates, table.lines, strict=True):
             if len(set(row)) < len(row):
@@ -163,14 +163,3 @@ def _candidates_header(width: int) -> tuple[str, ...]:
 def is_plain_id(name: str) -> bool:
     """Return whether `name` can be the name of a file in one folder: never a path, never empty or unprintable."""
     return name.strip() not in ("", ".", "..") and not set(name) & set("/\\") and name.isprintable()
-
-
-def _refuse_repeats(table: Table, column: str, ids: Sequence[str]) -> None:
-    first: dict[str, int] = {}
-    for name, line in zip(ids, table.lines, strict=True):
-        if name in first:
-            raise UserError(
-                f"{table.name}, line {line}: {column} id {name!r} stands in line {first[name]} already\n"
-                "each id belongs to one row: remove one of the two"
-            )
-        first[name] = line

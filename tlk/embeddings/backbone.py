@@ -1,5 +1,6 @@
 """Frozen backbones from timm: any stage pooled, whole or in spatial cells."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -114,6 +115,7 @@ def load_backbone(name: str) -> Any:
         _refuse_download(name)
     import timm
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; what came of them is said below
     try:
         model = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here

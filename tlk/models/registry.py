@@ -12,7 +12,7 @@ class CentredParameters(Parameters):
 class AdapterParameters(Parameters):
     """A linear layer behind a lightly whitened PCA."""
 
-    components: int = Field(768, ge=1)
+    components: int = Field(768, ge=1, le=65_536)
     whitening: float = Field(0.2, ge=0, le=1)
     dropout: float = Field(0.2, ge=0, lt=1)
 

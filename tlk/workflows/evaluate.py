@@ -15,7 +15,7 @@ from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, standardise, top_k
 from tlk.scoring.similarity import count_beating, list_similarities
 from tlk.submission import parse_submission
-from tlk.tables import parse_table, read_table
+from tlk.tables import parse_table, read_table, refuse_repeats
 from tlk.workflows.run import OutOfFold, best_run, find_run
 from tlk.workflows.workspace import Workspace
 
@@ -149,6 +149,7 @@ def _answers(competition: Competition, truth: Path | None) -> dict[str, str]:
         table = parse_table(competition.source.read("test_truth.csv"), name, lambda width: PAIR_HEADER)
     else:
         table = read_table(truth, lambda width: PAIR_HEADER)
+    refuse_repeats(table, "left")
     return dict(zip(table.column("left"), table.column("right"), strict=True))
 
 

@@ -26,7 +26,7 @@ def choose_device(name: str) -> torch.device:
         name = next(device for device in ("cuda", "mps", "cpu") if available[device])
     if not available.get(name, False):
         there = ", ".join(device for device, here in available.items() if here)
-        raise UserError(f"--device {name}: this machine has {there}")
+        raise UserError(f"--device {name}: this machine has {there}\ntake one of these, or auto")
     return torch.device(name)
 
 

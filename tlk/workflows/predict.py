@@ -44,7 +44,7 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
     gallery = lists.gallery
     paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", gallery)]
     embedder = build_embedder(recipe.embedding, choose_device(device))
-    if embedder.identity != run.document("manifest.json")["embedding"]:
+    if embedder.identity != run.manifest()["embedding"]:
         raise UserError(
             f"run {run.name} was trained with other {'weights' if recipe.embedding.backbone else 'descriptors'}\n"
             "bring the former ones back, or train again"
@@ -60,6 +60,11 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
         queries, rights = embeddings[: len(lists)], embeddings[len(lists) :]
         scores += standardise(list_similarities(queries, rights, rows).astype(np.float64))
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
+    if not scores.any(axis=1).all():
+        query = lists.queries[int(np.flatnonzero(~scores.any(axis=1))[0])]
+        raise UserError(
+            f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
+        )
     write_text(target, format_submission(lists.queries, scores / len(heads)))
     return Prediction(run, target, len(lists), len(heads))
 

@@ -55,10 +55,22 @@ class Run:
                 f"cannot read {self.folder / name}: {error}\ntrain the run again: tlk train --overwrite"
             ) from error
 
+    def manifest(self) -> dict[str, Any]:
+        """Return what the run was made with."""
+        manifest = self.document("manifest.json")
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("data"), dict) or "embedding" not in manifest:
+            why = f"{self.folder / 'manifest.json'} is not a run's"
+            raise UserError(f"{why}\ntrain the run again: tlk train --run {self.name} --overwrite")
+        return manifest
+
     def numbers(self) -> dict[str, Any]:
         """Return the run's numbers as `tlk eval --json` prints them."""
         numbers = self.document("metrics.json")
-        if not isinstance(numbers, dict) or not {"expected_top_k", "seconds"} <= set(numbers):
+        if (
+            not isinstance(numbers, dict)
+            or not isinstance(numbers.get("expected_top_k"), dict)
+            or "seconds" not in numbers
+        ):
             raise UserError(
                 f"{self.folder / 'metrics.json'} is not a run's\ntrain the run again: tlk train --overwrite"
             )
@@ -69,9 +81,11 @@ class Run:
         return self.folder / f"fold{fold}" / "model.safetensors"
 
     def heads(self) -> list[Path]:
-        """Return the heads that `predict` uses: the refitted one alone if there is one, else one a fold."""
+        """Return the heads that `predict` uses: the refitted one alone if there is one, else one for every fold."""
         refitted = self.folder / "refit" / "model.safetensors"
-        return [refitted] if refitted.exists() else sorted(self.folder.glob("fold*/model.safetensors"))
+        if refitted.exists():
+            return [refitted]
+        return [self.head(fold) for fold in range(int(OutOfFold.read(self.folder / "oof.npz").fold.max()) + 1)]
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,10 @@ class OutOfFold:
                 values = {name: arrays[name] for name in cls.__dataclass_fields__}
         except Exception as error:  # a damaged zip raises whatever its reader trips over
             raise UserError(f"cannot read {path}: {error}\ntrain the run again: tlk train --overwrite") from error
+        if not len(values["fold"]) == len(values["queries"]) == len(values["gallery"]) == len(values["query_ids"]):
+            raise UserError(
+                f"{path} is damaged: its arrays differ in length\ntrain the run again: tlk train --overwrite"
+            )
         return cls(**values | {name: int(values[name]) for name in ("list_seed", "list_length")})
 
 
@@ -144,7 +162,7 @@ def best_run(runs: Path, data_name: str) -> Run:
     there = complete_runs(runs)
     if not there:
         raise UserError(f"there is no run in {runs}\ntrain one first: tlk train")
-    same = [run for run in there if run.document("manifest.json")["data"]["name"] == data_name]
+    same = [run for run in there if run.manifest()["data"]["name"] == data_name]
     return max(same or there, key=lambda run: run.numbers()["expected_top_k"]["2"])
 
 

@@ -74,7 +74,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
 
     data = describe_data(competition.name, paths, reader.keys(paths))
     inputs = {"folds": str(folds.list_seed), "images": data["fingerprint"], "embedding": embedder.identity}
-    run = open_partial(place, recipe, inputs, options.resume)
+    run = open_partial(place, recipe, inputs, options.resume, options.overwrite)
     accelerator = Accelerator(cpu=device.type == "cpu")
     oof = _train_folds(run, recipe, features, folds, list_length, accelerator, reporter)
     if options.refit:

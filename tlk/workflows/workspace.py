@@ -49,8 +49,10 @@ class Workspace:
         text = os.environ.get("TLK_PIXEL_CACHE_GB") or str(PIXEL_CACHE_GB)
         try:
             gigabytes = float(text)
-        except ValueError as error:
-            raise UserError(f"TLK_PIXEL_CACHE_GB={text} is not a number\nset it to gigabytes, 0 for none") from error
+        except ValueError:
+            gigabytes = -1.0
+        if not 0 <= gigabytes <= 1e6:
+            raise UserError(f"TLK_PIXEL_CACHE_GB={text} is not a size\nset it to gigabytes, 0 for none")
         keep = passes > 1 and gigabytes > 0
         return ImageReader(
             competition.source,
