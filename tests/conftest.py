@@ -40,6 +40,12 @@ def backbone_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     return save_backbone(request.param, tmp_path_factory.mktemp("backbones"))
 
 
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of them, where the kind of network does not matter."""
+    return save_backbone("test_efficientnet", tmp_path_factory.mktemp("tiny"))
+
+
 def save_backbone(name: str, parent: Path) -> Path:
     """Save a random timm network called `name` below `parent`."""
     from tlk import torchvision_schemas

@@ -5,26 +5,51 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from tlk.data.augment import Augmentation
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.errors import UserError, summarise
 from tlk.losses.registry import LOSSES
+from tlk.miners.registry import MINERS
 from tlk.models.registry import MODELS
 from tlk.registry import Parameters, Registry
 
 
+class PixelParameters(Parameters):
+    """What a model that sees pixels is shown."""
+
+    size: int = Field(128, ge=8, le=1024)  # of both sides: the whole picture is squashed to it
+    colour: Literal["rgb", "grey"] = "rgb"
+    mirrored: bool = False  # embeddings are the mean over a picture and its mirror
+    augment: tuple[Augmentation, ...] = ()
+
+
 class TrainingParameters(Parameters):
-    """The loop: epochs, batches, optimiser, and the early stopping on an inner split."""
+    """The loop: epochs, batches, optimiser, schedule, and the early stopping on an inner split."""
 
     epochs: int = Field(30, ge=1, le=100_000)
-    batch_size: int = Field(256, ge=2)
+    batch_size: int = Field(256, ge=2)  # pairs a step of the optimiser
+    accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
     learning_rate: float = Field(1e-3, gt=0, le=1e6)
     weight_decay: float = Field(0.0, ge=0, le=1e6)
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: float = Field(0.0, ge=0, lt=1)  # share of the steps in which the learning rate rises
+    clip: float | None = Field(None, gt=0)  # largest norm of the gradient
+    precision: Literal["fp32", "mixed"] = "fp32"
+    watch: Literal["top_2", "loss", "accuracy"] = "top_2"  # of the inner split: what stops, and chooses the epoch
     patience: int = Field(5, ge=1)
-    inner_fraction: float = Field(0.15, gt=0, lt=1)
+    inner_fraction: float = Field(0.15, gt=0, lt=1)  # of the training folds; a split by shares says it itself
+
+
+class Pretraining(Parameters):
+    """A stage before: another loss, on the training pairs, or on single images without any labels."""
+
+    on: Literal["pairs", "images"]
+    loss: dict[str, Any]
+    training: TrainingParameters
 
 
 class Recipe(Parameters):
@@ -33,18 +58,47 @@ class Recipe(Parameters):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
     summary: str
     source: str
+    reported: str | None = None  # what the source reported for it
     scored: str | None = None  # what the recipe as it stands reached, and on what; a run does not inherit it
     seed: int = Field(0, ge=0, lt=2**32)
-    embedding: EmbeddingParameters
+    split: str = Field("folds", pattern=r"^(folds|\d\d?/\d\d?/\d\d?)$")  # or shares: train/validation/test
+    embedding: EmbeddingParameters | None = None
+    pixels: PixelParameters | None = None
     model: dict[str, Any]
     loss: dict[str, Any] | None = None
+    mining: dict[str, Any] | None = None
     training: TrainingParameters | None = None
+    pretraining: Pretraining | None = None
 
     @model_validator(mode="after")
-    def _loss_and_training_go_together(self) -> "Recipe":
+    def _parts_fit(self) -> "Recipe":
         if (self.loss is None) != (self.training is None):
             raise ValueError("loss and training go together: give both or neither")
+        if self.loss is None and (self.mining or self.pretraining):
+            raise ValueError("mining and pretraining need loss and training")
+        if (self.embedding is None) == (self.pixels is None):
+            raise ValueError("give either embedding or pixels")
+        if self.split != "folds" and (sum(self.shares) != 100 or 0 in self.shares):
+            raise ValueError("split: train, validation and test are whole percentages that add up to 100")
         return self
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Training, validation and test in percent, of a split by shares."""
+        return tuple(map(int, self.split.split("/")))
+
+    @property
+    def uses_backbone(self) -> bool:
+        """Whether pretrained weights have a part in it."""
+        return "backbone" in self.model or (self.embedding is not None and self.embedding.backbone is not None)
+
+    @property
+    def inner_fraction(self) -> float:
+        """Share of what is not scored that validates: early stopping and the choice of an epoch look at it alone."""
+        if self.split != "folds":
+            train, validation, _ = self.shares
+            return validation / (train + validation)
+        return self.training.inner_fraction if self.training else 0.0
 
 
 def recipe_names() -> list[str]:
@@ -107,9 +161,17 @@ def parse_recipe(document: Mapping[str, Any], origin: str) -> Recipe:
     except RecursionError as error:
         raise UserError(f"{origin}: its tables are nested too deep to be a recipe") from error
     faults = _faults(Recipe, document, "")
-    for table, registry in (("model", MODELS), ("loss", LOSSES)):
-        if isinstance(document.get(table), dict):
-            faults += _registry_faults(document[table], table, registry)
+    stage = document.get("pretraining")
+    tables: list[tuple[str, Any, Registry]] = [
+        ("model", document.get("model"), MODELS),
+        ("loss", document.get("loss"), LOSSES),
+        ("mining", document.get("mining"), MINERS),
+        ("pretraining.loss", stage.get("loss") if isinstance(stage, dict) else None, LOSSES),
+    ]
+    for where, table, registry in tables:
+        if isinstance(table, dict):
+            faults += _registry_faults(table, where, registry)
+    faults = faults or _misfits(Recipe.model_validate(document))
     if faults:
         raise UserError(f"{origin}: {summarise(faults, shown=12)}\nsee its keys: tlk recipes NAME")
     return Recipe.model_validate(document)
@@ -159,7 +221,10 @@ def _known_keys(schema: type[Parameters], place: Sequence[int | str]) -> list[st
         (): schema,
         ("embedding",): EmbeddingParameters,
         ("embedding", "views"): ViewOfBackbone,
+        ("pixels",): PixelParameters,
         ("training",): TrainingParameters,
+        ("pretraining",): Pretraining,
+        ("pretraining", "training"): TrainingParameters,
     }
     return list(tables[tuple(part for part in place if isinstance(part, str))].model_fields)
 
@@ -175,6 +240,30 @@ def _registry_faults(table: Mapping[str, Any], where: str, registry: Registry) -
         return [f"{where}.name: {name!r} is not one of {', '.join(registry)}"]
     rest = {key: value for key, value in table.items() if key != "name"}
     return _faults(registry[name].parameters, rest, f"{where}.")
+
+
+def _misfits(recipe: Recipe) -> list[str]:
+    """Return what in a recipe, each table right by itself, does not go together."""
+    model = MODELS[recipe.model["name"]]
+    name, faults = recipe.model["name"], []
+    maps = recipe.embedding is not None and recipe.embedding.keeps_maps
+    given = "pixels" if recipe.pixels is not None else "maps" if maps else "embedding"
+    if given != model.takes:
+        remedy = {"maps": "one view with maps = true", "pixels": "a [pixels] table", "embedding": "pooled views"}
+        faults.append(f"model {name} takes {remedy[model.takes]}, not {given}")
+    if recipe.pixels is not None and recipe.pixels.colour == "grey" and "backbone" in model.parameters.model_fields:
+        faults.append(f'model {name} has a backbone, which sees colours: pixels.colour = "rgb"')
+    if not model.learns and recipe.loss is not None:
+        faults.append(f"model {name} learns nothing: leave loss and training out")
+    if model.learns and recipe.loss is None:
+        faults.append(f"model {name} has to learn: give loss and training")
+    losses = [("loss", recipe.loss), ("pretraining.loss", recipe.pretraining and recipe.pretraining.loss)]
+    for where, table in losses:
+        if table and LOSSES[table["name"]].takes not in model.gives:
+            faults.append(f"{where}: {table['name']} takes {LOSSES[table['name']].takes}, which {name} does not give")
+    if recipe.mining and recipe.loss and LOSSES[recipe.loss["name"]].negatives == "none":
+        faults.append(f"mining: loss {recipe.loss['name']} uses no negatives")
+    return faults
 
 
 def _apply(document: dict[str, Any], setting: str) -> None:
@@ -195,7 +284,8 @@ def _apply(document: dict[str, Any], setting: str) -> None:
 
 
 def _use_backbone(document: dict[str, Any], name: str, backbone: str) -> None:
-    embedding = document.get("embedding")
-    if not isinstance(embedding, dict) or "backbone" not in embedding:
-        raise UserError(f"--backbone {backbone}: recipe {name} uses no backbone\ntake one that does, such as adapter")
-    embedding["backbone"] = backbone
+    for table in (document.get("embedding"), document.get("model")):
+        if isinstance(table, dict) and "backbone" in table:
+            table["backbone"] = backbone
+            return
+    raise UserError(f"--backbone {backbone}: recipe {name} uses no backbone\ntake one that does, such as adapter")

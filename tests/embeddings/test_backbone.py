@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tlk.embeddings.backbone import BackboneEmbedder, load_backbone
+from tlk.backbones.load import load_backbone
+from tlk.embeddings.backbone import BackboneEmbedder
 from tlk.embeddings.schema import DEPTHS, ViewOfBackbone
 from tlk.errors import UserError
 

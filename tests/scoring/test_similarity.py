@@ -25,7 +25,7 @@ def test_cosine_is_the_cosine() -> None:
 def test_list_similarities_are_those_of_each_query_with_its_own_list(block: int) -> None:
     queries, gallery = embeddings(5), embeddings(9, seed=1)
     lists = np.random.default_rng(2).integers(9, size=(5, 4))
-    result = list_similarities(queries, gallery, lists, block)
+    result = list_similarities(queries, gallery, lists, block=block)
     assert result.shape == (5, 4)
     for i in range(5):
         for j in range(4):
@@ -40,17 +40,17 @@ def test_count_beating_is_that_of_a_loop(n: int, block: int, seed: int) -> None:
     expected = [
         sum(queries[i] @ gallery[j] >= queries[i] @ gallery[i] - TIE for j in range(n) if j != i) for i in range(n)
     ]
-    assert count_beating(queries, gallery, block).tolist() == expected
+    assert count_beating(queries, gallery, block=block).tolist() == expected
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_collapsed_embedding_beats_nothing(dtype: type[np.floating]) -> None:
     same = np.repeat(embeddings(1, 300).astype(dtype), 40, axis=0)
-    assert (count_beating(same, same, 7) == 39).all()
+    assert (count_beating(same, same, block=7) == 39).all()
 
 
 def test_a_perfect_embedding_is_beaten_by_nothing() -> None:
-    assert (count_beating(np.eye(6), np.eye(6), 4) == 0).all()
+    assert (count_beating(np.eye(6), np.eye(6), block=4) == 0).all()
 
 
 def test_nan_is_beaten_by_everything() -> None:

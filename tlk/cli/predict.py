@@ -20,4 +20,6 @@ def predict(
     from tlk.workflows.workspace import Workspace
 
     done = work(Workspace.here(data, runs), run, out, device, Console())
-    print(f"{done.path}: {done.queries} queries, run {done.run.name}, {done.heads} models averaged, strictly per query")
+    print(
+        f"{done.path}: {done.queries} queries, run {done.run.name}, {done.models} models averaged, strictly per query"
+    )

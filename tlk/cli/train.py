@@ -25,6 +25,7 @@ def train(
     device: DeviceOption = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+    log_with: Annotated[str | None, typer.Option("--log-with", help="Also log to: tensorboard.")] = None,
     refit: Annotated[
         bool, typer.Option("--refit", help="Train once more on all pairs; predict then uses that model alone.")
     ] = False,
@@ -44,6 +45,7 @@ def train(
         resume=resume,
         overwrite=overwrite,
         refit=refit,
+        log_with=log_with,
     )
     done, numbers = work(Workspace.here(data, runs), options, Console())
     sampled = percent(numbers["top_k"]["2"], numbers["ci95"]["2"])

@@ -1,7 +1,5 @@
 """Frozen backbones from timm: any stage pooled, whole or in spatial cells."""
 
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from tlk import torchvision_schemas
+from tlk.backbones import stages as backbone_stages
+from tlk.backbones.load import load_backbone
+from tlk.backbones.precision import native_precision
 from tlk.data.images import DECODER
 from tlk.embeddings import stages
 from tlk.embeddings.schema import ViewOfBackbone
@@ -52,10 +52,12 @@ class BackboneEmbedder:
         made_from = {
             "weights": self.identity,
             "network": digest([repr(self.model).encode()]),
-            "code": digest(Path(module.__file__ or "").read_bytes() for module in (stages, sys.modules[__name__])),
+            "code": digest(
+                Path(module.__file__ or "").read_bytes() for module in (stages, backbone_stages, sys.modules[__name__])
+            ),
             "decoder": DECODER,
             "input": f"{self._width}x{self._height} {self._resample.name} {scaling}",
-            "precision": str(_precision(self._device)),
+            "precision": str(native_precision(self._device)),
             "libraries": f"timm {version('timm')}, torch {torch.__version__}",
         }
         short = Path(self._name.removeprefix("local-dir:")).name
@@ -93,51 +95,6 @@ class BackboneEmbedder:
             ) from error
 
 
-def load_backbone(name: str) -> Any:
-    """Return a timm network without its classifier, pretrained, in evaluation mode.
-
-    `name` is anything `timm.create_model` takes: a model's name, `hf-hub:…`, or `local-dir:PATH`.
-
-    Raises:
-        UserError: timm knows no such network, or its weights cannot be had.
-    """
-    if name.startswith("local-dir:"):
-        folder = Path(name.removeprefix("local-dir:"))
-        if not (folder / "config.json").is_file():
-            raise UserError(
-                f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights"
-            )
-    torchvision_schemas.declare()
-    if os.environ.get("TLK_OFFLINE") == "1":
-        import huggingface_hub.constants
-
-        huggingface_hub.constants.HF_HUB_OFFLINE = True  # its own variable is read only once, when it is imported
-        _refuse_download(name)
-    import timm
-
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; what came of them is said below
-    try:
-        model = timm.create_model(name, pretrained=True, num_classes=0)
-    except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
-        why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"backbone {name} cannot be loaded: {why}\n"
-            "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"
-        ) from error
-    return model.eval().requires_grad_(False)
-
-
-def _refuse_download(name: str) -> None:
-    """Raise a UserError if timm would fetch the weights from an address of their own, past the hub's offline mode."""
-    from timm.models import get_pretrained_cfg
-
-    config = None if ":" in name else get_pretrained_cfg(name, allow_unregistered=True)
-    if config is not None and config.url and not config.hf_hub_id:
-        raise UserError(
-            f"backbone {name} would be downloaded, and TLK_OFFLINE=1 forbids it\nuse --backbone local-dir:PATH"
-        )
-
-
 def _state(model: nn.Module) -> list[tuple[str, bytes]]:
     state = sorted(model.state_dict().items())
     return [
@@ -145,20 +102,6 @@ def _state(model: nn.Module) -> list[tuple[str, bytes]]:
     ]
 
 
-def _precision(device: torch.device) -> torch.dtype:
-    """Return the fastest precision that `device` computes natively and that ranks like full precision."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
-    if device.type == "cpu" and _cpu_has_bf16():
-        return torch.bfloat16
-    return torch.float32
-
-
-def _cpu_has_bf16() -> bool:
-    probes = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(probe() for probe in probes if probe is not None)
-
-
 def _autocast(device: torch.device) -> AbstractContextManager[Any]:
-    precision = _precision(device)
+    precision = native_precision(device)
     return nullcontext() if precision == torch.float32 else torch.autocast(device.type, dtype=precision)

@@ -1,16 +1,13 @@
 """What a recipe may say about embeddings: torch-free, so that recipes and `--help` know every option."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
+from tlk.backbones.depths import DEPTHS, StageName
 from tlk.registry import Parameters
 
-# How far up a backbone a name points, whatever the backbone: 1 is the last stage (or block) before the pooling.
-# Of four stages these are stages 1, 2, 3, 3 and 4; of seven 2, 4, 5, 6 and 7; of twelve blocks 3, 6, 8, 9 and 12.
-DEPTHS = {"early": 0.25, "middle": 0.5, "upper": 0.65, "late": 0.75, "last": 1.0}
-
-Stage = Literal["early", "middle", "upper", "late", "last", "final"]
+Stage = StageName | Literal["final"]
 Descriptor = Literal[
     "gradients-12",
     "gradients-8",
@@ -28,10 +25,14 @@ Descriptor = Literal[
 
 
 class ViewOfBackbone(Parameters):
-    """One activation, pooled: `final` is the network's own embedding, a number is a depth between 0 and 1."""
+    """One activation: `final` is the network's own embedding, a number is a depth between 0 and 1.
+
+    It is pooled in cells, or with `maps` kept whole, for a model that goes on from there.
+    """
 
     at: Stage | Annotated[float, Field(gt=0, le=1)]
     cells: int = Field(1, ge=1, le=16)
+    maps: bool = False
 
     @field_validator("at", mode="wrap")
     @classmethod
@@ -39,13 +40,15 @@ class ViewOfBackbone(Parameters):
         try:
             return validate(value)
         except ValidationError as error:  # pydantic would report each branch of the union by itself
-            stages = ", ".join(get_args(Stage))
+            stages = ", ".join([*DEPTHS, "final"])
             raise ValueError(f"should be {stages}, or a depth above 0 and at most 1") from error
 
     @model_validator(mode="after")
-    def _final_has_no_cells(self) -> "ViewOfBackbone":
-        if self.at == "final" and self.cells != 1:
-            raise ValueError("the final embedding is pooled already: leave cells at 1")
+    def _cells_or_maps(self) -> "ViewOfBackbone":
+        if self.at == "final" and (self.cells != 1 or self.maps):
+            raise ValueError("the final embedding is pooled already: leave cells at 1 and maps out")
+        if self.maps and self.cells != 1:
+            raise ValueError("maps are not pooled: leave cells at 1")
         return self
 
 
@@ -63,4 +66,11 @@ class EmbeddingParameters(Parameters):
             raise ValueError("give either views of a backbone or descriptors")
         if bool(self.views) != (self.backbone is not None):
             raise ValueError("views need a backbone, descriptors have none")
+        if len(self.views) > 1 and any(view.maps for view in self.views):
+            raise ValueError("a view that keeps its maps is the only one")
         return self
+
+    @property
+    def keeps_maps(self) -> bool:
+        """Whether the embedding is one activation, whole."""
+        return any(view.maps for view in self.views)

@@ -1,12 +1,11 @@
-"""A small head on frozen features: PCA, light whitening, and one linear layer that starts as the identity."""
-
-from collections.abc import Sequence
+"""A small head on frozen embeddings: PCA, light whitening, and one linear layer that starts as the identity."""
 
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from tlk.models.base import Given
 from tlk.models.centred import Centred
 from tlk.models.registry import AdapterParameters, CentredParameters
 from tlk.seeding import derive_seed, generator
@@ -26,20 +25,20 @@ class Adapter(Centred):
     projection: Tensor
     projection_mean: Tensor
 
-    def __init__(self, parameters: AdapterParameters, sizes: Sequence[int]) -> None:
-        super().__init__(CentredParameters(), sizes)
+    def __init__(self, parameters: AdapterParameters, given: Given) -> None:
+        super().__init__(CentredParameters(), given)
         self.parameters_ = parameters
         width = parameters.components
-        self.register_buffer("projection_mean", torch.zeros(sum(sizes)))
-        self.register_buffer("projection", torch.zeros(sum(sizes), width))
+        self.register_buffer("projection_mean", torch.zeros(len(self.mean)))
+        self.register_buffer("projection", torch.zeros(len(self.mean), width))
         self.dropout = nn.Dropout(parameters.dropout)
         self.linear = nn.utils.skip_init(nn.Linear, width, width, bias=False)  # drawing weights is not needed
         nn.init.eye_(self.linear.weight)
 
-    def fit(self, features: Tensor, seed: int) -> None:
-        """Fit mean and PCA on `(n, o, d)` training features; components beyond their rank stay zero."""
-        super().fit(features, seed)
-        flat = Centred.reduce(self, features).mean(dim=1).numpy()  # an image counts once, whatever its orientations
+    def fit(self, inputs: Tensor, seed: int) -> None:
+        """Fit mean and PCA on `(n, o, d)` training embeddings; components beyond their rank stay zero."""
+        super().fit(inputs, seed)
+        flat = Centred.reduce(self, inputs).mean(dim=1).numpy()  # an image counts once, whatever its orientations
         width = min(self.parameters_.components, *flat.shape)
         # Two power iterations: the axes that matter stand well apart, and more would take longer than the training.
         pca = PCA(width, svd_solver="randomized", iterated_power=2, random_state=derive_seed(seed, "pca"))
@@ -56,12 +55,12 @@ class Adapter(Centred):
         unused = self.parameters_.components - width
         self.projection = nn.functional.pad(torch.from_numpy(projection), (0, unused))
 
-    def reduce(self, features: Tensor) -> Tensor:
-        """Return `(…, components)` features in the fitted space."""
-        centred: Tensor = super().reduce(features) - self.projection_mean
+    def reduce(self, inputs: Tensor) -> Tensor:
+        """Return `(…, components)` vectors in the fitted space."""
+        centred: Tensor = super().reduce(inputs) - self.projection_mean
         return centred @ self.projection
 
-    def forward(self, reduced: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Return the `(…, components)` outputs, not scaled to length 1."""
-        outputs: Tensor = self.linear(self.dropout(reduced))
+        outputs: Tensor = self.linear(self.dropout(inputs))
         return outputs

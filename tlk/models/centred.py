@@ -1,37 +1,31 @@
-"""The head that learns nothing: each view centred, scaled to length 1, and laid side by side."""
-
-from collections.abc import Sequence
+"""The model that learns nothing: each view centred, scaled to length 1, and laid side by side."""
 
 import torch
 from torch import Tensor, nn
 
+from tlk.models.base import Given, Model
 from tlk.models.registry import CentredParameters
 
 
-class Centred(nn.Module):
+class Centred(Model):
     """Turns the views of an image into one vector whose cosine weighs every view alike."""
 
     mean: Tensor
 
-    def __init__(self, parameters: CentredParameters, sizes: Sequence[int]) -> None:
+    def __init__(self, parameters: CentredParameters, given: Given) -> None:
         super().__init__()
-        self.sizes = tuple(sizes)
-        self.register_buffer("mean", torch.zeros(sum(sizes)))
+        self.sizes = given.sizes
+        self.register_buffer("mean", torch.zeros(sum(given.sizes)))
 
-    def fit(self, features: Tensor, seed: int) -> None:
-        """Take the mean of `(n, o, d)` training features, o orientations of each image."""
-        self.mean = features.mean(dim=(0, 1))
+    def fit(self, inputs: Tensor, seed: int) -> None:
+        """Take the mean of `(n, o, d)` training embeddings, o orientations of each image."""
+        self.mean = inputs.mean(dim=(0, 1), dtype=torch.float32)
 
-    def reduce(self, features: Tensor) -> Tensor:
-        """Return `(…, d)` features centred, each view at length 1: the fixed part, computed once before training."""
-        parts = (features - self.mean).split(self.sizes, dim=-1)
+    def reduce(self, inputs: Tensor) -> Tensor:
+        """Return `(…, d)` embeddings centred, each view at length 1."""
+        parts = (inputs.float() - self.mean).split(self.sizes, dim=-1)
         return torch.cat([nn.functional.normalize(part, dim=-1) for part in parts], dim=-1)
 
-    def forward(self, reduced: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Return what `reduce` gave: there is nothing to learn."""
-        return reduced
-
-    def embed(self, reduced: Tensor) -> Tensor:
-        """Return `(n, e)` unit embeddings of `(n, o, r)` reduced features: the mean over the orientations."""
-        outputs = nn.functional.normalize(self(reduced), dim=-1)
-        return nn.functional.normalize(outputs.mean(dim=1), dim=-1)
+        return inputs

@@ -1,8 +1,23 @@
-"""The heads by name. A new one: a file beside this, an entry here, a mirrored test."""
+"""The models by name. A new one: a file beside this, an entry here, a mirrored test."""
 
-from pydantic import Field
+from dataclasses import dataclass
+from typing import Literal
 
-from tlk.registry import Entry, Parameters, Registry
+from pydantic import Field, model_validator
+
+from tlk.backbones.depths import StageName
+from tlk.registry import Entry, Parameters
+
+Activation = Literal["leaky_relu", "relu"]
+
+
+@dataclass(frozen=True)
+class ModelEntry(Entry):
+    """An entry that also says, without loading torch, what the model takes and what losses can ask of it."""
+
+    takes: Literal["embedding", "maps", "pixels"] = "embedding"
+    gives: frozenset[str] = frozenset({"embeddings"})
+    learns: bool = True
 
 
 class CentredParameters(Parameters):
@@ -17,7 +32,101 @@ class AdapterParameters(Parameters):
     dropout: float = Field(0.2, ge=0, lt=1)
 
 
-MODELS: Registry = {
-    "centred": Entry(CentredParameters, "tlk.models.centred:Centred"),
-    "adapter": Entry(AdapterParameters, "tlk.models.adapter:Adapter"),
+class AdaptationParameters(Parameters):
+    """Two linear layers on the difference of two frozen embeddings."""
+
+    hidden: int = Field(256, ge=1, le=65_536)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class SameArtistParameters(Parameters):
+    """The largest difference of two spatial encodings in each channel, and one unit on these."""
+
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+
+class TailParameters(Parameters):
+    """The rest of a backbone above a stage, and a linear layer."""
+
+    dimensions: int = Field(256, ge=1, le=65_536)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    frozen: bool = False  # the linear layer alone learns
+    rate: float = Field(1.0, gt=0, le=10)  # learning rate of the backbone's layers over that of the linear one
+
+
+class NetworkParameters(TailParameters):
+    """A whole backbone, seeing pixels, trained from a stage upward."""
+
+    backbone: str = Field("mobilenetv2_100", min_length=1)
+    pretrained: bool = True
+    trained_from: StageName | Literal["input"] = "last"
+
+    @model_validator(mode="after")
+    def _without_weights_all_is_trained(self) -> "NetworkParameters":
+        if not self.pretrained and (self.trained_from != "input" or self.frozen):
+            raise ValueError('without pretrained weights all layers are trained: trained_from = "input"')
+        return self
+
+
+class ConvNetParameters(Parameters):
+    """Convolutions with max-pooling between them, then dense layers."""
+
+    filters: tuple[int, ...] = Field((64, 128), min_length=1)
+    kernels: tuple[int, ...] = Field((5, 3), min_length=1)  # one a block, or one for all
+    convolutions: int = Field(1, ge=1, le=8)  # in each block
+    batch_norm: bool = False
+    pool_last: bool = True  # whether the last block ends with a pooling, too
+    cells: int = Field(0, ge=0, le=64)  # pooled into cells × cells before the dense layers; 0 leaves the map as it is
+    dropout: float = Field(0.0, ge=0, lt=1)
+    dense: tuple[int, ...] = Field((128,), min_length=1)
+    unit_length: bool = True
+
+    @model_validator(mode="after")
+    def _sizes(self) -> "ConvNetParameters":
+        if len(self.kernels) not in (1, len(self.filters)):
+            raise ValueError("give one kernel size, or one for each of the filters")
+        if any(kernel < 1 or kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError("kernel sizes are odd")
+        if min(*self.filters, *self.dense, 1) < 1:
+            raise ValueError("layers have at least one unit")
+        return self
+
+
+class AutoencoderParameters(Parameters):
+    """Convolutions and poolings down, transposed convolutions up; dense layers on the encoding if asked for."""
+
+    layers: int = Field(3, ge=1, le=6)
+    encoder_filters: int = Field(32, ge=1, le=4096)
+    decoder_filters: int = Field(16, ge=1, le=4096)
+    activation: Activation = "leaky_relu"
+    dense: tuple[int, ...] = ()
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class TransferAutoencoderParameters(Parameters):
+    """A backbone's lower stages as the encoder, and the autoencoder's decoder."""
+
+    backbone: str = Field("mobilenetv2_100", min_length=1)
+    pretrained: bool = True
+    at: StageName = "upper"
+    encoder_filters: int = Field(32, ge=1, le=4096)
+    decoder_filters: int = Field(16, ge=1, le=4096)
+    rate: float = Field(0.1, gt=0, le=10)  # learning rate of the backbone's layers over that of the new ones
+
+
+_IMAGES = frozenset({"embeddings", "images"})
+_VERDICTS = frozenset({"verdicts"})
+
+MODELS: dict[str, ModelEntry] = {
+    "centred": ModelEntry(CentredParameters, "tlk.models.centred:Centred", learns=False),
+    "adapter": ModelEntry(AdapterParameters, "tlk.models.adapter:Adapter"),
+    "adaptation": ModelEntry(AdaptationParameters, "tlk.models.adaptation:Adaptation", gives=_VERDICTS),
+    "same_artist": ModelEntry(SameArtistParameters, "tlk.models.same_artist:SameArtist", "maps", _VERDICTS),
+    "tail": ModelEntry(TailParameters, "tlk.models.tail:Tail", "maps"),
+    "network": ModelEntry(NetworkParameters, "tlk.models.network:Network", "pixels"),
+    "convnet": ModelEntry(ConvNetParameters, "tlk.models.convnet:ConvNet", "pixels"),
+    "autoencoder": ModelEntry(AutoencoderParameters, "tlk.models.autoencoder:Autoencoder", "pixels", _IMAGES),
+    "transfer_autoencoder": ModelEntry(
+        TransferAutoencoderParameters, "tlk.models.transfer_autoencoder:TransferAutoencoder", "pixels", _IMAGES
+    ),
 }

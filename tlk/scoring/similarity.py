@@ -1,4 +1,7 @@
-"""Cosine similarity in blocks: never a matrix of everything against everything."""
+"""Similarities in blocks: never a matrix of everything against everything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -6,32 +9,58 @@ from tlk.metrics import TIE
 
 _BLOCK = 1024
 
+Comparison = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
 
 def cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """Return the `(n, m)` cosines of `(n, d)` and `(m, d)` unit embeddings, larger = more alike."""
     return np.asarray(queries @ gallery.T)
 
 
-def list_similarities(queries: np.ndarray, gallery: np.ndarray, lists: np.ndarray, block: int = _BLOCK) -> np.ndarray:
-    """Return the `(n, m)` cosines of each of `(n, d)` queries with its own list: `(n, m)` rows of `(g, d)` gallery."""
+def paired_cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the `(…)` cosines of `(…, d)` unit embeddings that broadcast."""
+    return np.asarray(np.einsum("...d,...d->...", first, second))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How alike two embeddings are, larger = more alike: by their cosine, or as a model has learned it.
+
+    `similarity` takes `(n, d)` and `(m, d)` and gives `(n, m)`; `compare` takes `(…, d)` that broadcast.
+    """
+
+    similarity: Comparison = cosine
+    compare: Comparison = paired_cosine
+
+    def reversed(self) -> "Scorer":
+        """Return the scorer whose queries are this one's gallery."""
+        return Scorer(lambda a, b: self.similarity(b, a).T, lambda a, b: self.compare(b, a))
+
+
+COSINE = Scorer()
+
+
+def list_similarities(
+    queries: np.ndarray, gallery: np.ndarray, lists: np.ndarray, scorer: Scorer = COSINE, block: int = _BLOCK
+) -> np.ndarray:
+    """Return the `(n, m)` similarities of `(n, d)` queries with their lists: `(n, m)` rows of the `(g, d)` gallery."""
     parts = [
-        np.einsum("nd,nmd->nm", queries[start : start + block], gallery[lists[start : start + block]])
+        scorer.compare(queries[start : start + block, None], gallery[lists[start : start + block]])
         for start in range(0, len(queries), block)
     ]
     return np.concatenate(parts)
 
 
-def count_beating(queries: np.ndarray, gallery: np.ndarray, block: int = _BLOCK) -> np.ndarray:
+def count_beating(queries: np.ndarray, gallery: np.ndarray, scorer: Scorer = COSINE, block: int = _BLOCK) -> np.ndarray:
     """Return for each of `(n, d)` queries how many other gallery rows score at least as high as its truth, row i.
 
     Scores closer than `TIE` are ties, and ties count against us: a collapsed embedding beats nothing.
     """
     beating = np.empty(len(queries), np.int64)
-    own = np.einsum("nd,nd->n", queries, gallery)
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
-        scores = cosine(queries[rows], gallery)
-        at_least = ~(scores < own[rows, None] - TIE)  # NaN counts against us, too
-        at_least[np.arange(len(scores)), np.arange(start, start + len(scores))] = False
-        beating[rows] = at_least.sum(axis=1)
+        scores = scorer.similarity(queries[rows], gallery)
+        own = scores[np.arange(len(scores)), np.arange(start, start + len(scores))]
+        at_least = ~(scores < own[:, None] - TIE)  # NaN counts against us, too
+        beating[rows] = at_least.sum(axis=1) - 1  # the truth itself
     return beating

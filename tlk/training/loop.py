@@ -1,94 +1,135 @@
 """The loop: batches in, loss down, early stopping on an inner score, the best weights kept."""
 
 import copy
+import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from tlk.errors import UserError
 from tlk.recipe import TrainingParameters
-
-Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of the history."""
-
-    epoch: int
-    loss: float
-    inner_top_2: float
-    seconds: float
-
-    def cells(self) -> list[str]:
-        """Return the row as text."""
-        return [f"{value:.6g}" for value in asdict(self).values()]
+from tlk.seeding import derive_seed
+from tlk.training.ahead import ahead
+from tlk.training.checkpoint import Checkpoint
+from tlk.training.examples import Batch
+from tlk.training.history import Epoch, best_epoch
+from tlk.training.optimise import Stepper
+from tlk.training.schedule import rate_factor
+from tlk.training.validate import Scores
 
 
-def fit(
-    model: nn.Module,
-    loss: nn.Module,
-    batches: Batches,
-    validate: Callable[[nn.Module], float],
-    settings: TrainingParameters,
-    accelerator: Accelerator,
-) -> list[Epoch]:
-    """Train `model` in place and leave it with the weights of its best epoch.
+class Listener:
+    """Hears how a training goes; this one does not care."""
 
-    Args:
-        model: turns a batch of inputs into embeddings.
-        loss: takes the embeddings of queries and of their positives.
-        batches: gives the batches of an epoch, counted from 0.
-        validate: the score, larger = better, of an inner split that training never sees.
-        settings: epochs, optimiser, patience.
-        accelerator: device and precision.
+    def note(self, text: str) -> None:
+        """Take one line that the user should see."""
+
+    def step(self, done: int, total: int, loss: float) -> None:
+        """Take how many steps are done, of how many at the most, and the last loss."""
+
+    def epoch(self, row: Epoch) -> None:
+        """Take an epoch that has just ended."""
+
+
+@dataclass
+class Job:
+    """What is to be trained, and how."""
+
+    step: Any  # the module that turns a batch into what the loss takes; its `model` is what learns
+    loss: Callable[..., Tensor]
+    in_batch: bool  # whether the loss compares the pairs of a batch with each other
+    batches: Callable[[int], Iterator[Batch]]  # of an epoch, counted from 0
+    steps_in_epoch: int
+    validate: Callable[[], Scores] | None  # without it the last epoch is the best
+    settings: TrainingParameters
+    seed: int
+    negatives: Any = None  # mined ones have a state of their own
+    listener: Listener = field(default_factory=Listener)
+
+
+def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None) -> list[Epoch]:
+    """Train the job's model in place and leave it in evaluation mode with the weights of its best epoch.
+
+    With a checkpoint, a training that was interrupted goes on from its last state and ends where it would have ended.
 
     Raises:
-        UserError: the loss is not finite any more.
+        UserError: the loss is not finite any more, or a single pair does not fit into memory.
     """
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    prepared, optimiser = accelerator.prepare(model, optimiser)
-    history: list[Epoch] = []
-    best, best_state = -1.0, copy.deepcopy(model.state_dict())
-    for epoch in range(settings.epochs):
-        started = time.perf_counter()
-        prepared.train()
-        losses = [_step(prepared, loss, optimiser, batch, accelerator) for batch in batches(epoch)]
-        mean_loss = float(torch.stack(losses).mean())
-        if mean_loss != mean_loss or mean_loss in (float("inf"), float("-inf")):
-            raise UserError(f"the loss is {mean_loss} in epoch {epoch + 1}\nlower training.learning_rate")
-        prepared.eval()
-        score = validate(model)
-        history.append(Epoch(epoch + 1, mean_loss, score, time.perf_counter() - started))
-        if score > best:
-            best, best_state = score, copy.deepcopy(model.state_dict())
-        if epoch + 1 - best_epoch(history) >= settings.patience:
-            break
+    settings, model = job.settings, job.step.model
+    groups = model.parameter_groups(settings.learning_rate)
+    rates = [group["lr"] for group in groups]
+    optimiser: Any = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    prepared, optimiser = accelerator.prepare(job.step, optimiser)
+    stepper = Stepper(
+        prepared, job.loss, job.in_batch, optimiser, accelerator, settings.accumulate, settings.clip, job.listener.note
+    )
+    history, best = _resume(job, stepper, checkpoint)
+    while len(history) < settings.epochs and not _is_over(history, settings):
+        started, epoch = time.perf_counter(), len(history)
+        loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
+        scores = job.validate() if job.validate is not None else None
+        rate = optimiser.param_groups[0]["lr"]
+        history.append(Epoch.of_scores(epoch + 1, loss, scores, rate, time.perf_counter() - started))
+        if best_epoch(history, settings.watch) == epoch + 1:
+            best = copy.deepcopy(model.state_dict())
+        job.listener.epoch(history[-1])
+        if checkpoint is not None:
+            mined = job.negatives.state_dict() if hasattr(job.negatives, "state_dict") else {}
+            kept = {f"best.{key}": value for key, value in best.items()}
+            checkpoint.save(
+                epoch + 1, {"history": [asdict(row) for row in history], "parts": stepper.parts}, kept | mined
+            )
     accelerator.free_memory()  # it keeps what it prepared, fold after fold
-    model.load_state_dict(best_state)
+    model.load_state_dict(best)
     model.eval()
     return history
 
 
-def best_epoch(history: list[Epoch]) -> int:
-    """Return the epoch, from 1, whose weights were kept: the first of the highest inner score."""
-    return max(history, key=lambda row: (row.inner_top_2, -row.epoch)).epoch
+def _resume(job: Job, stepper: Stepper, checkpoint: Checkpoint | None) -> tuple[list[Epoch], dict[str, Tensor]]:
+    """Return history and best weights so far, and put everything else back to where it was."""
+    found = checkpoint.load() if checkpoint is not None else None
+    if found is None:
+        return [], copy.deepcopy(job.step.model.state_dict())
+    progress, tensors = found
+    stepper.parts = progress["parts"]
+    if hasattr(job.negatives, "load_state_dict"):
+        job.negatives.load_state_dict(tensors)
+    best = {key.removeprefix("best."): value for key, value in tensors.items() if key.startswith("best.")}
+    return [Epoch.of(row) for row in progress["history"]], best
 
 
-def _step(
-    model: nn.Module,
-    loss: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    batch: tuple[Tensor, Tensor],
+def _is_over(history: list[Epoch], settings: TrainingParameters) -> bool:
+    """Return whether as many epochs as there is patience for have passed since the best one."""
+    return bool(history) and len(history) - best_epoch(history, settings.watch) >= settings.patience
+
+
+def _train_epoch(
+    job: Job,
+    prepared: Any,
+    stepper: Stepper,
+    optimiser: Any,
+    rates: list[float],
+    epoch: int,
     accelerator: Accelerator,
-) -> Tensor:
-    queries, positives = batch
-    value: Tensor = loss(model(queries), model(positives))
-    optimiser.zero_grad()
-    accelerator.backward(value)
-    optimiser.step()
-    return value.detach()
+) -> float:
+    """Return the mean loss of one epoch of steps."""
+    prepared.train()
+    # Dropout hangs on epoch and process, not on what happened before: resuming needs to know nothing else.
+    torch.manual_seed(derive_seed(job.seed, "epoch", epoch, accelerator.process_index))
+    total = job.settings.epochs * job.steps_in_epoch
+    losses = []
+    for number, batch in enumerate(ahead(job.batches(epoch)), epoch * job.steps_in_epoch):
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * rate_factor(job.settings, number, total)
+        losses.append(stepper(batch.to(accelerator.device)))
+        job.listener.step(number + 1, total, losses[-1].item())
+    prepared.eval()
+    mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
+    if not math.isfinite(mean):
+        raise UserError(f"the loss is {mean} in epoch {epoch + 1}\nlower training.learning_rate")
+    return float(mean)

@@ -9,7 +9,7 @@ from tlk.embeddings.embed import fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.errors import UserError
 from tlk.recipe import load_recipe
-from tlk.workflows.features import build_embedder, choose_device
+from tlk.workflows.inputs import build_embedder, choose_device
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
@@ -51,6 +51,10 @@ def image_paths(competition: Competition) -> list[str]:
 
 def _parameters(recipe: str | None, backbone: str | None) -> EmbeddingParameters:
     if recipe is not None:
-        return load_recipe(recipe, backbone=backbone).embedding
-    name = backbone or load_recipe(DEFAULT_RECIPE).embedding.backbone
+        embedding = load_recipe(recipe, backbone=backbone).embedding
+        if embedding is None:
+            raise UserError(f"--recipe {recipe}: it learns from pixels, so there is nothing to embed\ntake another")
+        return embedding
+    default = load_recipe(DEFAULT_RECIPE).embedding
+    name = backbone or (default.backbone if default else None)
     return EmbeddingParameters(backbone=name, views=(ViewOfBackbone(at="final"),), mirrored=False)

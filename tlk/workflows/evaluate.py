@@ -43,11 +43,12 @@ class Outcomes:
 def outcomes(oof: OutOfFold) -> Outcomes:
     """Rank every pair's truth among its own fold's right images, in its sampled list and in the whole fold."""
     lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
-    scores = list_similarities(oof.queries, oof.gallery, lists)
+    scorer = oof.scorer
+    scores = list_similarities(oof.queries, oof.gallery, lists, scorer)
     beating, others = np.empty_like(oof.fold), np.empty_like(oof.fold)
     for fold in np.unique(oof.fold):
         members = np.flatnonzero(oof.fold == fold)
-        beating[members] = count_beating(oof.queries[members], oof.gallery[members])
+        beating[members] = count_beating(oof.queries[members], oof.gallery[members], scorer)
         others[members] = len(members) - 1
     return Outcomes(list_ranks(scores, truth), beating, others, oof.list_length)
 

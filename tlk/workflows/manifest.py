@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from accelerate import Accelerator
 
 from tlk import __version__
-from tlk.embeddings.views import Embedder
 from tlk.recipe import Recipe
 
 
@@ -41,7 +40,7 @@ def describe_data(name: str, paths: Sequence[str], keys: np.ndarray) -> dict[str
 
 
 def manifest(
-    data: dict[str, Any], folds: Path, recipe: Recipe, device: torch.device, embedder: Embedder, clock: Clock
+    data: dict[str, Any], folds: Path, recipe: Recipe, accelerator: Accelerator, identity: str, clock: Clock
 ) -> dict[str, Any]:
     """Return what manifest.json holds."""
     versions = {name: version(name) for name in ("torch", "timm", "numpy", "scikit-learn", "accelerate")}
@@ -50,9 +49,11 @@ def manifest(
         "versions": {"tlk": __version__, **versions, "python": platform.python_version()},
         "data": data,
         "folds": str(folds),
-        "embedding": embedder.identity,
+        "embedding": identity,
         "seed": recipe.seed,
-        "device": str(device),
+        "device": str(accelerator.device),
+        "processes": accelerator.num_processes,
+        "precision": accelerator.mixed_precision,
         "cores": os.cpu_count(),
         "seconds": clock.seconds,
         "peak_memory_mb": memory // (1024 * 1024 if sys.platform == "darwin" else 1024),

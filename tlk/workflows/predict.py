@@ -11,8 +11,11 @@ from tlk.metrics import standardise
 from tlk.scoring.similarity import list_similarities
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
-from tlk.training.heads import apply_head, load_head
-from tlk.workflows.features import build_embedder, choose_device, read_features
+from tlk.training.accelerator import make_accelerator
+from tlk.training.embed import embed_images
+from tlk.training.models import load_model
+from tlk.training.scorer import scorer_of
+from tlk.workflows.inputs import choose_device, input_maker
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
 from tlk.workflows.workspace import Workspace
@@ -25,13 +28,13 @@ class Prediction:
     run: Run
     path: Path
     queries: int
-    heads: int
+    models: int
 
 
 def predict(workspace: Workspace, name: str | None, out: Path | None, device: str, reporter: Reporter) -> Prediction:
-    """Score every test list with every fold's head and write the submission.
+    """Score every test list with every fold's model and write the submission.
 
-    The heads live in spaces of their own, so their scores are averaged, standardised per query, never their embeddings.
+    The models live in spaces of their own: their scores are averaged, standardised per query, never their embeddings.
     Each row depends on its own query and candidates alone.
 
     Raises:
@@ -43,30 +46,36 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
     recipe = run.recipe()
     gallery = lists.gallery
     paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", gallery)]
-    embedder = build_embedder(recipe.embedding, choose_device(device))
-    if embedder.identity != run.manifest()["embedding"]:
+    chosen = choose_device(device)
+    maker = input_maker(recipe, chosen)
+    if maker.identity != run.manifest()["embedding"]:
         raise UserError(
-            f"run {run.name} was trained with other {'weights' if recipe.embedding.backbone else 'descriptors'}\n"
+            f"run {run.name} was trained with other {'weights' if recipe.uses_backbone else 'code or settings'}\n"
             "bring the former ones back, or train again"
         )
-    reader = workspace.reader(competition, passes=1)
-    features, sizes = read_features(embedder, recipe.embedding.mirrored, reader, paths, workspace.store(), reporter)
+    models = run.models()
+    reader = workspace.reader(competition, passes=len(models) if recipe.pixels else 1)
+    inputs, given = maker.make(reader, paths, workspace.store(), reporter)
     place = {right: i for i, right in enumerate(gallery)}
     rows = np.array([[place[right] for right in candidates] for candidates in lists.candidates])
     scores = np.zeros(rows.shape)
-    heads = run.heads()
-    for path in heads:
-        embeddings = apply_head(load_head(recipe, sizes, path), features)
-        queries, rights = embeddings[: len(lists)], embeddings[len(lists) :]
-        scores += standardise(list_similarities(queries, rights, rows).astype(np.float64))
+    accelerator = make_accelerator(chosen, recipe.training.precision if recipe.training else "fp32")
+    images = np.arange(len(paths))
+    with reporter.track("scoring") as progress:
+        for number, path in enumerate(models):
+            model = load_model(recipe, given, path).to(accelerator.device)
+            embeddings = embed_images(model, inputs.reduced(model, images), images, accelerator).cpu().numpy()
+            queries, rights = embeddings[: len(lists)], embeddings[len(lists) :]
+            scores += standardise(list_similarities(queries, rights, rows, scorer_of(model)).astype(np.float64))
+            progress(number + 1, len(models), "")
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     if not scores.any(axis=1).all():
         query = lists.queries[int(np.flatnonzero(~scores.any(axis=1))[0])]
         raise UserError(
             f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
         )
-    write_text(target, format_submission(lists.queries, scores / len(heads)))
-    return Prediction(run, target, len(lists), len(heads))
+    write_text(target, format_submission(lists.queries, scores / len(models)))
+    return Prediction(run, target, len(lists), len(models))
 
 
 def check(workspace: Workspace, submission: Path) -> list[str]:

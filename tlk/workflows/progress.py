@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Tracking = AbstractContextManager[Callable[[int, int], None]]  # its value is called with (done, total)
+Step = Callable[..., None]  # called with (done, total), and if there is more to say a few words
+Tracking = AbstractContextManager[Step]
 
 
 class Reporter(Protocol):
@@ -24,6 +25,6 @@ class Silent:
         """Take a line and drop it."""
 
     @contextmanager
-    def track(self, what: str) -> Iterator[Callable[[int, int], None]]:
+    def track(self, what: str) -> Iterator[Step]:
         """Return a context that shows nothing."""
-        yield lambda done, total: None
+        yield lambda done, total, detail="": None

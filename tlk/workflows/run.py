@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from tlk.data.folds import Folds
+from tlk.data.competition import Pairs
 from tlk.errors import UserError
 from tlk.files import replacing, write_text
 from tlk.recipe import Recipe, parse_recipe
+from tlk.scoring.similarity import COSINE, Scorer
 
 PARTIAL = ".partial"  # the ending of a run's folder until the run is complete
 
@@ -76,24 +78,36 @@ class Run:
             )
         return numbers
 
-    def head(self, fold: int) -> Path:
-        """Return where the head of `fold` lies."""
+    def model(self, fold: int) -> Path:
+        """Return where the model of `fold` lies."""
         return self.folder / f"fold{fold}" / "model.safetensors"
 
-    def heads(self) -> list[Path]:
-        """Return the heads that `predict` uses: the refitted one alone if there is one, else one for every fold."""
+    def models(self) -> list[Path]:
+        """Return the models that `predict` uses: the refitted one alone if there is one, else one for every fold."""
         refitted = self.folder / "refit" / "model.safetensors"
         if refitted.exists():
             return [refitted]
-        return [self.head(fold) for fold in range(int(OutOfFold.read(self.folder / "oof.npz").fold.max()) + 1)]
+        return [self.model(fold) for fold in range(int(OutOfFold.read(self.folder / "oof.npz").fold.max()) + 1)]
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """What one fold's model says of its `(n,)` pairs: `(n, d)` embeddings, or the `(n, n)` block of similarities."""
+
+    pairs: np.ndarray
+    queries: np.ndarray
+    gallery: np.ndarray
+    block: np.ndarray | None
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Every training pair's embeddings, made by a model that saw neither it nor its near-duplicates.
+    """The embeddings of every scored pair, made by a model that saw neither it nor its near-duplicates.
 
     `queries` and `gallery` are `(n, d)` unit embeddings of the left and right images; only those of one `fold` may be
-    compared. `list_seed` and `list_length` give the candidate lists.
+    compared. A model that has learned a similarity of its own leaves `scores` instead: each fold's block, row after
+    row, fold after fold; `queries` are then the rows' places in it and `gallery` the columns, `(n, 1)` each.
+    `list_seed` and `list_length` give the candidate lists.
     """
 
     query_ids: np.ndarray
@@ -101,14 +115,48 @@ class OutOfFold:
     fold: np.ndarray
     queries: np.ndarray
     gallery: np.ndarray
+    scores: np.ndarray
     list_seed: int
     list_length: int
 
     @classmethod
-    def of(cls, folds: Folds, queries: np.ndarray, gallery: np.ndarray, list_length: int) -> "OutOfFold":
-        """Join embeddings with the folds that they belong to."""
-        lefts, rights = np.array(folds.pairs.lefts), np.array(folds.pairs.rights)
-        return cls(lefts, rights, folds.fold, queries, gallery, folds.list_seed, list_length)
+    def of(
+        cls, pairs: Pairs, fold: np.ndarray, parts: Sequence[FoldScores], list_seed: int, list_length: int
+    ) -> "OutOfFold":
+        """Join the folds' parts, the pairs in the order of the data; `fold` is -1 for a pair that is not scored."""
+        order = np.argsort(np.concatenate([part.pairs for part in parts]))
+        queries, gallery, blocks, start = [], [], [np.empty(0, np.float32)], 0
+        for part in parts:
+            if part.block is None:
+                queries.append(part.queries)
+                gallery.append(part.gallery)
+                continue
+            count = len(part.pairs)
+            queries.append(start + count * np.arange(count)[:, None])
+            gallery.append(np.arange(count)[:, None])
+            blocks.append(part.block.ravel().astype(np.float32))
+            start += count * count
+        scored = np.flatnonzero(fold >= 0)
+        return cls(
+            np.array(pairs.lefts)[scored],
+            np.array(pairs.rights)[scored],
+            fold[scored],
+            np.concatenate(queries)[order],
+            np.concatenate(gallery)[order],
+            np.concatenate(blocks),
+            list_seed,
+            list_length,
+        )
+
+    @property
+    def scorer(self) -> Scorer:
+        """How the embeddings compare."""
+        if not len(self.scores):
+            return COSINE
+        return Scorer(
+            lambda queries, gallery: self.scores[queries + gallery.T],
+            lambda first, second: self.scores[(first + second)[..., 0]],
+        )
 
     def write(self, path: Path) -> None:
         """Write the arrays as .npz."""

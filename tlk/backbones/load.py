@@ -1,0 +1,56 @@
+"""Networks from timm: by name, from the hub, or from a folder on disk."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from tlk import torchvision_schemas
+from tlk.errors import UserError
+
+
+def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
+    """Return a timm network without its classifier, in evaluation mode; `options` go to `timm.create_model`.
+
+    `name` is anything `timm.create_model` takes: a model's name, `hf-hub:…`, or `local-dir:PATH`.
+
+    Raises:
+        UserError: timm knows no such network, or its weights cannot be had.
+    """
+    if name.startswith("local-dir:"):
+        folder = Path(name.removeprefix("local-dir:"))
+        if not (folder / "config.json").is_file():
+            raise UserError(
+                f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights"
+            )
+    torchvision_schemas.declare()
+    if os.environ.get("TLK_OFFLINE") == "1":
+        import huggingface_hub.constants
+
+        huggingface_hub.constants.HF_HUB_OFFLINE = True  # its own variable is read only once, when it is imported
+        if pretrained:
+            _refuse_download(name)
+    import timm
+
+    for talker in ("huggingface_hub", "timm.models._builder"):  # retries, and keys left out on purpose
+        logging.getLogger(talker).setLevel(logging.ERROR)  # what came of it is said below
+    try:
+        model = timm.create_model(name, pretrained=pretrained, **{"num_classes": 0, **options})
+    except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
+        why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"backbone {name} cannot be loaded: {why}\n"
+            "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
+def _refuse_download(name: str) -> None:
+    """Raise a UserError if timm would fetch the weights from an address of their own, past the hub's offline mode."""
+    from timm.models import get_pretrained_cfg
+
+    config = None if ":" in name else get_pretrained_cfg(name, allow_unregistered=True)
+    if config is not None and config.url and not config.hf_hub_id:
+        raise UserError(
+            f"backbone {name} would be downloaded, and TLK_OFFLINE=1 forbids it\nuse --backbone local-dir:PATH"
+        )

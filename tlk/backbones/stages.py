@@ -1,0 +1,60 @@
+"""The stages of a timm network, whatever its build."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def find_stages(model: Any) -> list[nn.Module]:
+    """Return the network's stages, or its blocks where it has no stages, from the input upward, without the stem."""
+    blocks = getattr(model, "blocks", None)
+    if isinstance(blocks, nn.Sequential | nn.ModuleList) and len(blocks) > 1:
+        stages = list(blocks)
+    else:  # at half the input's size there is only the stem, which has no say in what things look like
+        names = [info["module"] for info in model.feature_info if info["reduction"] > 2]
+        stages = [model.get_submodule(name) for name in names]
+    return [_last_of(stage) for stage in stages]
+
+
+def _last_of(stage: nn.Module) -> nn.Module:
+    """Return the stage, or the last of the list of modules that it is: a list is never called, its members are."""
+    while isinstance(stage, nn.ModuleList):
+        stage = stage[-1]
+    return stage
+
+
+def as_maps(output: Any, model: Any) -> Tensor:
+    """Return an activation as `(b, c, h, w)`: from maps, maps with channels last, or tokens."""
+    if not isinstance(output, Tensor) or output.ndim not in (3, 4):
+        raise ValueError("neither maps nor tokens")
+    if output.ndim == 4:
+        square = output.shape[1] == output.shape[2] != output.shape[3]
+        return output.permute(0, 3, 1, 2) if square or getattr(model, "output_fmt", "NCHW") == "NHWC" else output
+    count = output.shape[1]  # (b, prefix + h·w, c)
+    height, width = getattr(getattr(model, "patch_embed", None), "grid_size", None) or (count, count)
+    if height * width > count:
+        height = width = math.isqrt(count)
+    tokens = output[:, count - height * width :]  # class and register tokens stand first
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, height, width)
+
+
+def train_from(network: nn.Module, first: nn.Module | None) -> None:
+    """Let `first` and all modules behind it learn, in the order in which timm registers them; without it, none."""
+    network.requires_grad_(False)
+    behind = False
+    for module in network.modules():
+        behind = behind or module is first
+        if behind:
+            module.requires_grad_(True)
+
+
+@torch.no_grad()
+def look(network: nn.Module, stage: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what `stage` and what the whole network gives for `(b, 3, h, w)` pictures."""
+    kept: list[Tensor] = []
+    handle = stage.register_forward_hook(lambda module, inputs, output: kept.append(output))
+    final: Tensor = network(pictures)
+    handle.remove()
+    return kept[0], final

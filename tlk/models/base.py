@@ -1,0 +1,77 @@
+"""What every model does: inputs to embeddings, and two embeddings to a similarity."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_BLOCK = 1 << 24  # numbers in one block of differences
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a model is built for: the widths of the views it will see, or the channels and side of the pixels."""
+
+    sizes: tuple[int, ...] = ()
+    backbone: str | None = None
+    stage: str | float | None = None
+    channels: int = 3
+    side: int = 0
+
+
+class Model(nn.Module):
+    """Base of all models.
+
+    An input is an image's embedding or maps, `(b, d)`, or its pixels, `(b, c, h, w)` uint8.
+    """
+
+    @torch.no_grad()
+    def fit(self, inputs: Tensor, seed: int) -> None:
+        """Take from the `(n, o, d)` training inputs, o orientations an image, what is not learned by gradient."""
+
+    def reduce(self, inputs: Tensor) -> Tensor:
+        """Return the fixed part of the work on `(…, d)` inputs: computed once, before training."""
+        return inputs
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the `(b, e)` embeddings of reduced inputs, as a loss takes them."""
+        raise NotImplementedError
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Return `(n, e)` unit embeddings of `(n, o, …)` reduced inputs: the mean over the orientations."""
+        outputs = nn.functional.normalize(self(inputs.flatten(0, 1)).float(), dim=-1)
+        mean: Tensor = outputs.unflatten(0, inputs.shape[:2]).mean(dim=1)
+        return nn.functional.normalize(mean, dim=-1)
+
+    def compare(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the `(…)` similarities of `(…, e)` embeddings that broadcast, larger = more alike: the cosine."""
+        return (first * second).sum(dim=-1)
+
+    def similarity(self, queries: Tensor, gallery: Tensor) -> Tensor:
+        """Return the `(n, m)` similarities of `(n, e)` and `(m, e)` embeddings."""
+        return queries @ gallery.T
+
+    def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
+        """Return what is learned, for the optimiser, each part with its learning rate."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": rate}]
+
+
+class Verdict(Model):
+    """Base of models that learn the similarity itself: `compare` gives the logit that two images match."""
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Return `(n, e)` embeddings of `(n, o, …)` reduced inputs: the mean over the orientations, of any length."""
+        outputs = self(inputs.flatten(0, 1)).float()
+        mean: Tensor = outputs.unflatten(0, inputs.shape[:2]).mean(dim=1)
+        return mean
+
+    def similarity(self, queries: Tensor, gallery: Tensor) -> Tensor:
+        """Return the `(n, m)` logits of `(n, e)` and `(m, e)` embeddings, computed in blocks."""
+        rows = max(1, _BLOCK // max(1, gallery.numel()))
+        return torch.cat([self.compare(part[:, None], gallery[None]) for part in queries.split(rows)])
+
+
+def as_floats(pixels: Tensor) -> Tensor:
+    """Return uint8 pixels as floats from 0 to 1."""
+    return pixels.float() / 255

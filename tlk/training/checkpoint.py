@@ -1,0 +1,75 @@
+"""The full state of a training at the end of an epoch: killed at any moment, it goes on as if nothing had happened."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tlk.files import write_json
+
+# Between two savings: a state is written when losing what came after it would be a pity.
+SAVE_SECONDS = 20.0
+
+
+class Checkpoint:
+    """One folder that holds the latest state; model, optimiser, scaler and random states in Accelerate's own format.
+
+    A state is written beside and renamed into place, `state-<epoch>`; older ones go afterwards.
+    """
+
+    def __init__(self, folder: Path, accelerator: Accelerator) -> None:
+        self._folder = folder
+        self._accelerator = accelerator
+        self._saved = float("-inf")
+
+    def save(self, epoch: int, progress: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Keep the state after `epoch` epochs, unless one was kept a moment ago."""
+        if not self._is_due():
+            return
+        new = self._folder / f".state-{epoch}"
+        if self._accelerator.is_main_process:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+        self._accelerator.wait_for_everyone()
+        self._accelerator.save_state(str(new))
+        self._accelerator.wait_for_everyone()
+        if self._accelerator.is_main_process:
+            save_file({key: value.contiguous() for key, value in tensors.items()}, new / "kept.safetensors")
+            write_json(new / "progress.json", progress)
+            new.rename(self._folder / f"state-{epoch}")
+            for old in self._states()[:-1]:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        """Put the latest state back into what the accelerator prepared, and return its progress and tensors."""
+        states = self._states()
+        if not states:
+            return None
+        self._accelerator.load_state(str(states[-1]))
+        progress: dict[str, Any] = json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))
+        return progress, load_file(states[-1] / "kept.safetensors")
+
+    def remove(self) -> None:
+        """Remove all states: the training is done."""
+        if self._accelerator.is_main_process:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _states(self) -> list[Path]:
+        return sorted(self._folder.glob("state-*"), key=lambda path: int(path.name.removeprefix("state-")))
+
+    def _is_due(self) -> bool:
+        """Return whether it is time to save; the main process decides, because clocks differ."""
+        now = time.monotonic()
+        due = [now - self._saved >= SAVE_SECONDS]
+        if self._accelerator.num_processes > 1:
+            from accelerate.utils import broadcast_object_list
+
+            broadcast_object_list(due)
+        if due[0]:
+            self._saved = now
+        return due[0]

@@ -1,0 +1,107 @@
+"""Labelled pairs as image numbers, and the batches that an epoch draws from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tlk.seeding import generator
+from tlk.training.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pairs: `(n,)` numbers of their left and right images, and the `(n,)` groups of near-duplicates."""
+
+    inputs: Inputs
+    left: np.ndarray
+    right: np.ndarray
+    group: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def of(self, chosen: np.ndarray) -> "Examples":
+        """Return some of the pairs, by mask or number."""
+        return replace(self, left=self.left[chosen], right=self.right[chosen], group=self.group[chosen])
+
+    @property
+    def images(self) -> np.ndarray:
+        """The numbers of all images, left then right."""
+        return np.concatenate([self.left, self.right])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of `b` anchors, of their positives, and where the loss asks for them of one negative each."""
+
+    anchors: Tensor
+    positives: Tensor
+    negatives: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.anchors)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        negatives = None if self.negatives is None else self.negatives.to(device)
+        return Batch(self.anchors.to(device), self.positives.to(device), negatives)
+
+    def parts(self, count: int) -> list["Batch"]:
+        """Return the batch in `count` parts as equal as can be, none of them empty."""
+        count = min(count, len(self))
+        negatives = [None] * count if self.negatives is None else self.negatives.tensor_split(count)
+        sides = zip(self.anchors.tensor_split(count), self.positives.tensor_split(count), negatives, strict=True)
+        return [Batch(*side) for side in sides]
+
+
+class NegativeSource(Protocol):
+    """Draws one negative for each pair."""
+
+    def draw(self, epoch: int) -> np.ndarray:
+        """Return for each of the n pairs the number, among the pairs, of the one whose right image is its negative."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of every batch this process takes: number `rank` of `processes`."""
+
+    rank: int = 0
+    processes: int = 1
+
+
+def draw_batches(
+    examples: Examples,
+    size: int,
+    negatives: NegativeSource | None,
+    seed: int,
+    epoch: int,
+    share: Share,
+) -> Iterator[Batch]:
+    """Yield the pairs in random order, in batches as equal as can be, none larger than `size`.
+
+    Every choice hangs on the pair and the epoch, never on the process, so that several processes see together what one
+    would see alone. Each takes an equal part of every batch; pairs that cannot be shared out wait for another epoch.
+    """
+    random = generator(seed, "batches", epoch)
+    order = random.permutation(len(examples))
+    seeds = random.integers(2**32, size=(3, len(examples)))
+    drawn = negatives.draw(epoch) if negatives is not None else None
+    for batch in np.array_split(order, -(-len(order) // size)):
+        each = len(batch) // share.processes
+        pairs = batch[share.rank * each : (share.rank + 1) * each]
+        if not each:
+            continue
+        yield Batch(
+            examples.inputs.drawn(examples.left[pairs], seeds[0, pairs]),
+            examples.inputs.drawn(examples.right[pairs], seeds[1, pairs]),
+            None if drawn is None else examples.inputs.drawn(examples.right[drawn[pairs]], seeds[2, pairs]),
+        )
+
+
+def batches_in_epoch(pairs: int, size: int) -> int:
+    """Return how many batches `draw_batches` makes of so many pairs."""
+    return -(-pairs // size)

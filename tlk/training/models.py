@@ -1,0 +1,52 @@
+"""Models of a recipe: built, written and read again."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+
+from tlk.errors import UserError
+from tlk.files import replacing
+from tlk.models.base import Given, Model
+from tlk.models.registry import MODELS
+from tlk.recipe import Recipe, parameters_of
+from tlk.seeding import derive_seed
+
+
+def build_model(recipe: Recipe, given: Given, seed: int) -> Model:
+    """Return the untrained model of a recipe; its new layers are drawn from `seed`.
+
+    Raises:
+        UserError: it does not fit what it is given, or its backbone cannot be had.
+    """
+    model_class, parameters = parameters_of(recipe.model, MODELS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "weights"))
+        model: Model = model_class(parameters, given)
+    return model
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write a model's weights and fitted statistics."""
+    with replacing(path) as file:
+        file.write(save({key: value.contiguous() for key, value in model.state_dict().items()}))
+
+
+def load_model(recipe: Recipe, given: Given, path: Path) -> Model:
+    """Return the model that `save_model` wrote, in evaluation mode.
+
+    Raises:
+        UserError: the file is missing or damaged, or was written for other inputs.
+    """
+    keys = MODELS[recipe.model["name"]].parameters.model_fields
+    in_file = {"pretrained": False, "trained_from": "input", "frozen": False}  # all weights are there
+    if "pretrained" in keys:
+        update = {key: value for key, value in in_file.items() if key in keys}
+        recipe = recipe.model_copy(update={"model": recipe.model | update})
+    model = build_model(recipe, given, 0)
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception as error:  # safetensors and torch raise a kind of their own for every fault
+        why = str(error).strip().splitlines()[0]
+        raise UserError(f"cannot load {path}: {why}\ntrain the run again: tlk train --overwrite") from error
+    return model.eval()

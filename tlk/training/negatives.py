@@ -1,0 +1,100 @@
+"""Where the negatives of an epoch come from: at random, or mined with the model as it stands.
+
+Peng and Widjaja, *Image Similarity Models with the TotallyLooksAlike Dataset*, gave hard negatives up, because they
+embedded the whole gallery anew for every pair. Here a subset is embedded once every few epochs.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from tlk.miners.registry import MINERS
+from tlk.models.base import Model
+from tlk.recipe import Recipe, parameters_of
+from tlk.seeding import generator
+from tlk.training.embed import embed_images
+from tlk.training.examples import Examples
+
+_ATTEMPTS = 100
+
+
+class RandomNegatives:
+    """For each pair any right image that is neither its own nor a near-duplicate's."""
+
+    def __init__(self, examples: Examples, seed: int) -> None:
+        self._examples = examples
+        self._seed = seed
+
+    def draw(self, epoch: int) -> np.ndarray:
+        """Return the `(n,)` numbers, among the pairs, of those whose right images are the negatives."""
+        random = generator(self._seed, "negatives", epoch)
+        group = self._examples.group
+        drawn = random.integers(len(group), size=len(group))
+        for _ in range(_ATTEMPTS):
+            own = group[drawn] == group
+            if not own.any():
+                break
+            drawn[own] = random.integers(len(group), size=int(own.sum()))
+        return drawn
+
+
+class MinedNegatives(RandomNegatives):
+    """Negatives that the current model takes for matches, mixed with random ones."""
+
+    def __init__(self, examples: Examples, recipe: Recipe, model: Model, accelerator: Accelerator, seed: int) -> None:
+        super().__init__(examples, seed)
+        miner, self._parameters = parameters_of(recipe.mining or {}, MINERS)
+        self._miner = miner(self._parameters)
+        self._model = model
+        self._accelerator = accelerator
+        self._table = np.empty((0, 0), np.int64)
+        self.seconds = {"embedding": 0.0, "selecting": 0.0}
+
+    def draw(self, epoch: int) -> np.ndarray:
+        """Return the `(n,)` numbers, mining first where it is time to."""
+        drawn = super().draw(epoch)
+        if self._parameters.random == 1:
+            return drawn
+        if epoch % self._parameters.refresh == 0 or not self._table.size:
+            self._mine(epoch)
+        random = generator(self._seed, "mined", epoch)
+        chosen = self._table[np.arange(len(drawn)), random.integers(self._table.shape[1], size=len(drawn))]
+        mined = (random.random(len(drawn)) >= self._parameters.random) & (chosen >= 0)
+        return np.where(mined, chosen, drawn)
+
+    def _mine(self, epoch: int) -> None:
+        """Embed anchors and a subset of candidates once, and keep the k most useful candidates of each anchor."""
+        started = time.perf_counter()
+        examples, random = self._examples, generator(self._seed, "subset", epoch)
+        subset = np.sort(random.permutation(len(examples))[: self._parameters.subset])
+        rows = torch.from_numpy(subset)
+        anchors, own = self._embed(examples.left), None
+        if self._miner.needs_own:
+            positives = self._embed(examples.right)
+            own, gallery = self._model.compare(anchors, positives), positives[rows.to(positives.device)]
+        else:
+            gallery = self._embed(examples.right[subset])
+        embedded = time.perf_counter()
+        group = torch.from_numpy(examples.group)
+        with torch.no_grad():
+            similarity = self._model.similarity
+            selected = self._miner.select(similarity, anchors, own, gallery, group, group[rows])
+        found = selected.cpu().numpy()
+        self._table = np.where(found >= 0, subset[found], -1)
+        self.seconds["embedding"] += embedded - started
+        self.seconds["selecting"] += time.perf_counter() - embedded
+
+    def _embed(self, images: np.ndarray) -> Tensor:
+        return embed_images(self._model, self._examples.inputs, images, self._accelerator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what mining found last."""
+        return {"table": torch.from_numpy(self._table)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what mining found last."""
+        self._table = state["table"].numpy()

@@ -1,0 +1,166 @@
+"""One model, trained on the pairs of some folds: the inner split, the stages, the negatives."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from tlk.constants import PICKS
+from tlk.data.folds import split_groups
+from tlk.errors import UserError
+from tlk.losses.registry import LOSSES
+from tlk.models.base import Given, Model
+from tlk.recipe import Recipe, TrainingParameters, parameters_of
+from tlk.seeding import derive_seed
+from tlk.training.checkpoint import Checkpoint
+from tlk.training.examples import Batch, Examples, Share, batches_in_epoch, draw_batches
+from tlk.training.history import Epoch
+from tlk.training.loop import Job, Listener, fit
+from tlk.training.models import build_model
+from tlk.training.negatives import MinedNegatives, RandomNegatives
+from tlk.training.steps import STEPS
+from tlk.training.validate import Scores, validate
+
+Histories = dict[str, list[Epoch]]  # by stage: "pretraining", "training"
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What the trainings of a recipe's folds have in common."""
+
+    recipe: Recipe
+    given: Given
+    accelerator: Accelerator
+    unlabelled: np.ndarray  # numbers of images without labels, for a pretraining on images
+
+    def train(self, examples: Examples, seed: int, states: Path | None, listener: Listener) -> tuple[Model, Histories]:
+        """Return a model trained on all of `examples`, and what happened (nothing, for a recipe that learns nothing).
+
+        An inner split, whole groups, decides when to stop; fitted means and PCA do not see it either. `states` is the
+        folder where the training's state is kept, for resuming.
+
+        Raises:
+            UserError: too few pairs to hold some out, or a loss that is not finite.
+        """
+        model = build_model(self.recipe, self.given, seed)
+        if self.recipe.training is None:
+            _fit(model, examples, seed)
+            return model.to(self.accelerator.device).eval(), {}
+        inner = split_groups(examples.group, self.recipe.inner_fraction, derive_seed(seed, "inner"))
+        if inner.sum() < PICKS or (~inner).sum() < PICKS:
+            groups = len(np.unique(examples.group))
+            raise UserError(
+                f"{len(examples)} pairs in {groups} groups are too few to hold an inner split out\n"
+                "bring more pairs, or make fewer folds"
+            )
+        return self._run(model, examples.of(~inner), examples.of(inner), seed, states, listener)
+
+    def refit(self, examples: Examples, epochs: dict[str, int], seed: int, listener: Listener) -> Model:
+        """Return a model trained on all of `examples`, each stage for as many epochs as the folds found right."""
+        model, recipe = build_model(self.recipe, self.given, seed), self.recipe
+        if recipe.training is None:
+            return self.train(examples, seed, None, listener)[0]
+        update = {"training": _for_epochs(recipe.training, epochs["training"])}
+        if recipe.pretraining is not None:
+            stage = _for_epochs(recipe.pretraining.training, epochs["pretraining"])
+            update["pretraining"] = recipe.pretraining.model_copy(update={"training": stage})  # type: ignore[assignment]
+        whole = replace(self, recipe=recipe.model_copy(update=update))
+        return whole._run(model, examples, None, seed, None, listener)[0]
+
+    def _run(
+        self,
+        model: Model,
+        learned: Examples,
+        held_out: Examples | None,
+        seed: int,
+        states: Path | None,
+        listener: Listener,
+    ) -> tuple[Model, Histories]:
+        """Fit what is fitted, then go through the stages; the global random states stay as they were."""
+        used = learned.images if held_out is None else np.concatenate([learned.images, held_out.images])
+        _fit(model, learned, seed)
+        model.to(self.accelerator.device)
+        inputs = learned.inputs.reduced(model, used)
+        learned, held_out = replace(learned, inputs=inputs), held_out and replace(held_out, inputs=inputs)
+        histories: Histories = {}
+        cuda = self.accelerator.device.type == "cuda"
+        with torch.random.fork_rng([self.accelerator.device] if cuda else []):
+            for stage, on, loss, settings in self._stages():
+                checkpoint = Checkpoint(states / stage, self.accelerator) if states is not None else None
+                job = self._job(stage, on, loss, settings, model, learned, held_out, seed, listener)
+                histories[stage] = fit(job, self.accelerator, checkpoint)
+        return model.eval(), histories
+
+    def _stages(self) -> Iterator[tuple[str, str, dict[str, object], TrainingParameters]]:
+        """Yield the stages in order: name, what they learn on, loss, settings."""
+        if self.recipe.pretraining is not None:
+            stage = self.recipe.pretraining
+            yield "pretraining", stage.on, stage.loss, stage.training
+        if self.recipe.training is not None:
+            yield "training", "pairs", self.recipe.loss or {}, self.recipe.training
+
+    def _job(
+        self,
+        stage: str,
+        on: str,
+        table: dict[str, object],
+        settings: TrainingParameters,
+        model: Model,
+        learned: Examples,
+        held_out: Examples | None,
+        seed: int,
+        listener: Listener,
+    ) -> Job:
+        entry = LOSSES[str(table["name"])]
+        loss_class, parameters = parameters_of(table, LOSSES)
+        loss, seed = loss_class(parameters), derive_seed(seed, stage)
+        step = STEPS[entry.takes](model)
+        pairs = held_out
+        if on == "images":
+            learned, held_out = _alone(learned, self.unlabelled), held_out and _alone(held_out, np.empty(0, np.int64))
+        negatives: RandomNegatives | None = None
+        if self.recipe.mining is not None and stage == "training":
+            negatives = MinedNegatives(learned, self.recipe, model, self.accelerator, seed)
+        elif entry.negatives == "needed":
+            negatives = RandomNegatives(learned, seed)
+
+        def batches(epoch: int) -> Iterator[Batch]:
+            share = Share(self.accelerator.process_index, self.accelerator.num_processes)
+            return draw_batches(learned, settings.batch_size, negatives, seed, epoch, share)
+
+        def scores() -> Scores:
+            assert held_out is not None and pairs is not None  # noqa: PT018, S101
+            return validate(
+                step, loss, held_out, pairs, settings.batch_size, negatives is not None, seed, self.accelerator
+            )
+
+        return Job(
+            step=step,
+            loss=loss,
+            in_batch=entry.in_batch,
+            batches=batches,
+            steps_in_epoch=batches_in_epoch(len(learned), settings.batch_size),
+            validate=scores if held_out is not None else None,
+            settings=settings,
+            seed=seed,
+            negatives=negatives,
+            listener=listener,
+        )
+
+
+def _fit(model: Model, examples: Examples, seed: int) -> None:
+    if type(model).fit is not Model.fit:
+        model.fit(examples.inputs.whole(examples.images), seed)
+
+
+def _alone(examples: Examples, more: np.ndarray) -> Examples:
+    """Return every image as its own match, for a loss that needs no labels."""
+    images = np.concatenate([examples.images, more])
+    return replace(examples, left=images, right=images, group=np.arange(len(images)))
+
+
+def _for_epochs(settings: TrainingParameters, epochs: int) -> TrainingParameters:
+    return settings.model_copy(update={"epochs": max(1, epochs), "patience": max(1, epochs)})

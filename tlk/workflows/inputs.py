@@ -1,0 +1,107 @@
+"""From a recipe to what its model is given: stored embeddings, or pixels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+import tlk.training.inputs
+from tlk.data.images import DECODER
+from tlk.data.reader import ImageReader
+from tlk.embeddings.embed import embed
+from tlk.embeddings.schema import EmbeddingParameters
+from tlk.embeddings.store import VectorStore
+from tlk.embeddings.views import Embedder, digest
+from tlk.errors import UserError
+from tlk.models.base import Given
+from tlk.recipe import PixelParameters, Recipe
+from tlk.training.inputs import EmbeddingInputs, Inputs, PixelInputs
+from tlk.workflows.progress import Reporter
+
+
+class InputMaker(Protocol):
+    """Turns the images at some paths into a model's inputs."""
+
+    identity: str  # of weights or code: a model fits the inputs that it was trained with and no others
+
+    def make(
+        self, reader: ImageReader, paths: Sequence[str], store: VectorStore, reporter: Reporter
+    ) -> tuple[Inputs, Given]:
+        """Return the inputs, numbered as `paths` are, and what a model for them is built for."""
+
+
+def input_maker(recipe: Recipe, device: torch.device) -> InputMaker:
+    """Return what makes a recipe's inputs.
+
+    Raises:
+        UserError: its backbone cannot be had.
+    """
+    if recipe.pixels is not None:
+        return _Pixels(recipe.pixels)
+    assert recipe.embedding is not None  # noqa: S101  # the recipe has checked it
+    return _Embeddings(recipe.embedding, build_embedder(recipe.embedding, device))
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`: auto, cpu, cuda or mps.
+
+    Raises:
+        UserError: this machine has no such device.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available.get(name, False):
+        there = ", ".join(device for device, here in available.items() if here)
+        raise UserError(f"--device {name}: this machine has {there}\ntake one of these, or auto")
+    return torch.device(name)
+
+
+def build_embedder(parameters: EmbeddingParameters, device: torch.device) -> Embedder:
+    """Return what turns images into the views that a recipe names.
+
+    Raises:
+        UserError: the backbone cannot be had.
+    """
+    if parameters.backbone is not None:
+        from tlk.embeddings.backbone import BackboneEmbedder
+
+        return BackboneEmbedder(parameters.backbone, parameters.views, parameters.mirrored, device)
+    from tlk.embeddings.descriptors import DescriptorEmbedder
+
+    return DescriptorEmbedder(parameters.descriptors, parameters.mirrored)
+
+
+class _Embeddings:
+    def __init__(self, parameters: EmbeddingParameters, embedder: Embedder) -> None:
+        self._parameters = parameters
+        self._embedder = embedder
+        self.identity = embedder.identity
+
+    def make(
+        self, reader: ImageReader, paths: Sequence[str], store: VectorStore, reporter: Reporter
+    ) -> tuple[Inputs, Given]:
+        with reporter.track("embedding") as progress:
+            views = embed(self._embedder, reader, paths, store, progress)
+        orientations = 2 if self._parameters.mirrored else 1
+        sizes = tuple(view.shape[1] for view in views[: len(views) // orientations])
+        # The views come orientation by orientation, as they lie here; in half precision, as they are stored.
+        vectors = np.concatenate(views, axis=1).reshape(len(paths), orientations, sum(sizes))
+        stage = self._parameters.views[0].at if self._parameters.keeps_maps else None
+        return EmbeddingInputs(torch.from_numpy(vectors)), Given(sizes, self._parameters.backbone, stage)
+
+
+class _Pixels:
+    def __init__(self, parameters: PixelParameters) -> None:
+        self._parameters = parameters
+        code = Path(tlk.training.inputs.__file__).read_bytes()
+        self.identity = digest([DECODER.encode(), code, parameters.model_dump_json().encode()])
+
+    def make(
+        self, reader: ImageReader, paths: Sequence[str], store: VectorStore, reporter: Reporter
+    ) -> tuple[Inputs, Given]:
+        reader.keys(paths)  # a file that cannot be read is said now; and pixels are found by their keys
+        channels = 1 if self._parameters.colour == "grey" else 3
+        return PixelInputs(reader, paths, self._parameters), Given(channels=channels, side=self._parameters.size)

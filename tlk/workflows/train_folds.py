@@ -1,0 +1,134 @@
+"""A run's models, fold after fold: trained or taken up again, applied to the pairs that they have not seen."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from accelerate import Accelerator
+
+from tlk.data.competition import Pairs
+from tlk.files import write_text
+from tlk.models.base import Model
+from tlk.recipe import Recipe, TrainingParameters
+from tlk.scoring.similarity import COSINE
+from tlk.seeding import derive_seed
+from tlk.tables import format_table, parse_table
+from tlk.training.embed import embed_images
+from tlk.training.examples import Examples
+from tlk.training.history import EPOCH_COLUMNS, Epoch, best_epoch
+from tlk.training.loop import Listener
+from tlk.training.models import load_model, save_model
+from tlk.training.scorer import scorer_of
+from tlk.training.train import Trainer
+from tlk.workflows.progress import Reporter
+from tlk.workflows.run import FoldScores, OutOfFold, Run
+from tlk.workflows.split import Split
+
+HISTORY = ("fold", "stage", *EPOCH_COLUMNS)
+
+
+class FoldListener(Listener):
+    """Tells the reporter and the tracker how a fold's training goes."""
+
+    def __init__(
+        self,
+        fold: str,
+        accelerator: Accelerator,
+        reporter: Reporter,
+        progress: Callable[[int, int, str], None] = lambda done, total, detail: None,
+    ) -> None:
+        self._fold = fold
+        self._accelerator = accelerator
+        self._reporter = reporter
+        self._progress = progress
+
+    def note(self, text: str) -> None:
+        """Pass a note on."""
+        self._reporter.note(text)
+
+    def step(self, done: int, total: int, loss: float) -> None:
+        """Show where the training stands."""
+        self._progress(done, total, f"loss {loss:.3g}")
+
+    def epoch(self, row: Epoch) -> None:
+        """Hand the epoch's numbers to the tracker, if there is one."""
+        values = {"loss": row.loss, "inner_loss": row.inner_loss, "inner_top_2": row.inner_top_2}
+        known = {f"fold {self._fold}/{name}": value for name, value in values.items() if value is not None}
+        self._accelerator.log(known | {"learning_rate": row.learning_rate}, step=row.epoch)
+
+
+def train_folds(
+    run: Run, trainer: Trainer, examples: Examples, split: Split, pairs: Pairs, length: int, reporter: Reporter
+) -> OutOfFold:
+    """Return the out-of-fold embeddings of the scored pairs; a fold whose model is there already is not trained again.
+
+    `length` is that of a candidate list.
+    """
+    trainer.accelerator.init_trackers("tlk")
+    history = kept_history(run)
+    parts = []
+    for fold in range(split.count):
+        if run.model(fold).exists():  # resumed
+            model = load_model(trainer.recipe, trainer.given, run.model(fold)).to(trainer.accelerator.device)
+        else:
+            model = _train_fold(run, trainer, examples.of(split.fold != fold), split, fold, history, reporter)
+        scored = examples.of(split.fold == fold)
+        scored = replace(scored, inputs=scored.inputs.reduced(model, scored.images))
+        sides = (embed_images(model, scored.inputs, side, trainer.accelerator) for side in (scored.left, scored.right))
+        queries, gallery = (side.cpu().numpy() for side in sides)
+        scorer = scorer_of(model)
+        block = None if scorer is COSINE else scorer.similarity(queries, gallery)
+        parts.append(FoldScores(np.flatnonzero(split.fold == fold), queries, gallery, block))
+    trainer.accelerator.end_training()
+    return OutOfFold.of(pairs, split.fold, parts, split.list_seed, length)
+
+
+def _train_fold(
+    run: Run,
+    trainer: Trainer,
+    examples: Examples,
+    split: Split,
+    fold: int,
+    history: list[list[str]],
+    reporter: Reporter,
+) -> Model:
+    """Train one fold's model and write it, with the rows that it adds to the history."""
+    path, accelerator = run.model(fold), trainer.accelerator
+    with reporter.track(f"training {fold + 1} of {split.count}") as progress:
+        listener = FoldListener(str(fold), accelerator, reporter, progress)
+        seed = derive_seed(trainer.recipe.seed, "fold", fold)
+        model, happened = trainer.train(examples, seed, path.parent / "state", listener)
+    history += [[str(fold), stage, *row.cells()] for stage, rows in happened.items() for row in rows]
+    if accelerator.is_main_process:
+        write_text(run.folder / "history.csv", format_table(HISTORY, history))
+        save_model(model, path)
+        shutil.rmtree(path.parent / "state", ignore_errors=True)
+    accelerator.wait_for_everyone()
+    return model
+
+
+def kept_history(run: Run) -> list[list[str]]:
+    """Return the history rows of the folds that are done."""
+    path = run.folder / "history.csv"
+    if not path.exists():
+        return []
+    rows = parse_table(path.read_bytes(), str(path)).rows
+    return [list(row) for row in rows if run.model(int(row[0])).exists()]
+
+
+def best_epochs(run: Run, recipe: Recipe) -> dict[str, int]:
+    """Return, for each stage, the median over the folds of the epoch that early stopping kept."""
+    stages: dict[str, TrainingParameters | None] = {
+        "training": recipe.training,
+        "pretraining": recipe.pretraining.training if recipe.pretraining else None,
+    }
+    found: dict[str, dict[str, list[Epoch]]] = {}
+    for fold, stage, *cells in kept_history(run):
+        row = Epoch.of(dict(zip(EPOCH_COLUMNS, cells, strict=True)))
+        found.setdefault(stage, {}).setdefault(fold, []).append(row)
+    return {
+        stage: int(np.median([best_epoch(rows, settings.watch) for rows in found[stage].values()]))
+        for stage, settings in stages.items()
+        if settings is not None and stage in found
+    }
