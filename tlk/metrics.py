@@ -36,6 +36,11 @@ def recall_at(beating: np.ndarray, k: int) -> float:
     return float(np.mean(beating < k))
 
 
+def rank_frequency(beating: np.ndarray) -> np.ndarray:
+    """Return how many queries have their truth at rank 1, 2, … of the gallery, up to the last rank that occurs."""
+    return np.bincount(beating)
+
+
 def bootstrap_interval(values: np.ndarray, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
     """Return the 95 % percentile bootstrap interval of the mean of `(n,)` per-query values.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tlk.cli.console import DataOption, JsonOption, RunsOption, TopkOption, percent, print_json, print_table
+from tlk.cli.console import Console, DataOption, JsonOption, RunsOption, TopkOption, percent, print_json, print_table
 
 
 def evaluate(
@@ -15,14 +15,28 @@ def evaluate(
     data: DataOption = None,
     runs: RunsOption = None,
     submission: Annotated[Path | None, typer.Option(help="Score this CSV instead of a run.")] = None,
+    gallery: Annotated[bool, typer.Option("--gallery", help="Ranks among all images, in both directions.")] = False,
+    faces: Annotated[bool, typer.Option("--faces", help="With --gallery: pairs with and without faces.")] = False,
     truth: Annotated[Path | None, typer.Option(help="True answers; default DATA/test_truth.csv.")] = None,
 ) -> None:
     """Print out-of-fold accuracy, or score a submission against the true answers."""
     from tlk.errors import UserError
     from tlk.workflows import evaluate as work
+    from tlk.workflows.gallery import evaluate_gallery
     from tlk.workflows.workspace import Workspace
 
     workspace = Workspace.here(data, runs)
+    if faces and not gallery:
+        raise UserError("--faces goes with --gallery\ngive both")
+    if gallery:
+        if submission is not None or not runs_named:
+            raise UserError("--gallery ranks runs\nname one: tlk eval RUN --gallery")
+        found = [evaluate_gallery(workspace, name, faces, Console()) for name in runs_named]
+        if json:
+            print_json(found)
+        for row in [] if json else found:
+            _print_gallery(row)
+        return
     if submission is None:
         if truth is not None:
             raise UserError("--truth goes with --submission\nname the CSV to score: --submission FILE")
@@ -56,6 +70,31 @@ def _print_runs(rows: list[dict[str, Any]]) -> None:
         print_table(["", "right", "sampled %", "expected %"], lines, title)
         recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())
         print(f"recall in the fold's gallery, %: {recalls}")
+
+
+def _print_gallery(row: dict[str, Any]) -> None:
+    sizes = f"{row['gallery'][0]}–{row['gallery'][-1]}" if len(row["gallery"]) > 1 else str(row["gallery"][0])
+    lines = [
+        [
+            f"top-{k}",
+            *(f"{row[way][k]['found']} of {row['n']}" for way in ("left_to_right", "right_to_left")),
+            *(percent(row[way][k]["share"], row[way][k]["ci95"]) for way in ("left_to_right", "right_to_left")),
+        ]
+        for k in row["left_to_right"]
+    ]
+    header = ["", "left → right", "right → left", "left → right %", "right → left %"]
+    print_table(header, lines, f"{row['run']} among {sizes} images, out-of-fold")
+    first = ", ".join(map(str, row["rank_frequency"][:10]))
+    print(f"found at rank 1, 2, … 10: {first}")
+    means = row["mean_similarity"]
+    print(f"mean similarity of matched pairs {means['positive']:.4f}, of others {means['negative']:.4f}")
+    lines = [
+        [kind, str(part["n"]), percent(part["expected_top_2"], part["ci95"])]
+        + [str(part["left_to_right"][k]["found"]) for k in ("1", "5", "25") if k in part["left_to_right"]]
+        for kind, part in row.get("faces", {}).items()
+    ]
+    if lines:
+        print_table(["faces in", "pairs", "expected top-2 %", "top-1", "top-5", "top-25"], lines)
 
 
 def _print_submission(row: dict[str, Any]) -> None:

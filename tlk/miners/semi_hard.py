@@ -7,6 +7,7 @@ from torch import Tensor
 from tlk.miners.base import Miner
 from tlk.miners.nearest import Similarity, nearest
 
+
 class SemiHard(Miner):
     """The k allowed candidates most similar to each anchor among those less similar to it than its own positive."""
 

@@ -13,13 +13,13 @@ from tlk.data.competition import PAIR_HEADER, Competition
 from tlk.data.source import data_name
 from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, standardise, top_k
-from tlk.scoring.similarity import count_beating, list_similarities
+from tlk.scoring.similarity import Scorer, count_beating, list_similarities
 from tlk.submission import parse_submission
 from tlk.tables import parse_table, read_table, refuse_repeats
 from tlk.workflows.run import OutOfFold, best_run, find_run
 from tlk.workflows.workspace import Workspace
 
-RECALLS = (1, 5, 10, 25, 50, 100)
+RECALLS = (1, 5, 10, 15, 25, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,20 @@ def outcomes(oof: OutOfFold) -> Outcomes:
     lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
     scorer = oof.scorer
     scores = list_similarities(oof.queries, oof.gallery, lists, scorer)
-    beating, others = np.empty_like(oof.fold), np.empty_like(oof.fold)
-    for fold in np.unique(oof.fold):
-        members = np.flatnonzero(oof.fold == fold)
-        beating[members] = count_beating(oof.queries[members], oof.gallery[members], scorer)
-        others[members] = len(members) - 1
+    beating, others = fold_ranks(oof.fold, oof.queries, oof.gallery, scorer)
     return Outcomes(list_ranks(scores, truth), beating, others, oof.list_length)
+
+
+def fold_ranks(
+    fold: np.ndarray, queries: np.ndarray, gallery: np.ndarray, scorer: Scorer
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each query, how many of its fold's other gallery images beat its truth, and how many there are."""
+    beating, others = np.empty_like(fold), np.empty_like(fold)
+    for number in np.unique(fold):
+        members = np.flatnonzero(fold == number)
+        beating[members] = count_beating(queries[members], gallery[members], scorer)
+        others[members] = len(members) - 1
+    return beating, others
 
 
 def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float) -> dict[str, Any]:
@@ -87,7 +95,9 @@ def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[
     rows = []
     for name, oof in zip(names[1:], others, strict=True):
         if (oof.list_seed, oof.list_length) != (first.list_seed, first.list_length):
-            raise UserError(f"runs {names[0]} and {name} stand on other folds\ntrain them on the same: --folds FILE")
+            raise UserError(
+                f"runs {names[0]} and {name} stand on other folds, or another split\ntrain them on the same: --folds FILE, --set split=…"
+            )
         gain = outcomes(oof).expected(PICKS) - baseline
         rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": bootstrap_interval(gain)})
     return rows
