@@ -14,4 +14,6 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Show this one whole
         return
     loaded = [load_recipe(recipe) for recipe in recipe_names()]
     for recipe in loaded:
-        print(f"{recipe.name}: {recipe.summary}\n  from    {recipe.source}\n  scored  {recipe.scored or 'not run'}\n")
+        reported = f"\n  reported  {recipe.reported}" if recipe.reported else ""
+        print(f"{recipe.name}: {recipe.summary}\n  from      {recipe.source}{reported}")
+        print(f"  scored    {recipe.scored or 'not run'}\n")

@@ -1,7 +1,8 @@
 """Are these two by the same hand?
 
-Source: Waked and Sawaed, *Classifying two images of painting as belonging to the same artist or not*, 2023: output = σ(W f(|A − B|)), A and B the spatial encodings of a pretrained network, f the global
-maximum. The text counts 25,088 numbers behind f, those of the map before it; a global maximum leaves one a channel.
+Source: Waked and Sawaed, *Classifying two images of painting as belonging to the same artist or not*, 2023: output =
+σ(W f(|A − B|)), A and B the spatial encodings of a pretrained network, f the global maximum. The text counts 25,088
+numbers behind f, those of the map before it; a global maximum leaves one a channel.
 """
 
 import torch

@@ -29,6 +29,9 @@ class RandomNegatives:
         self._examples = examples
         self._seed = seed
 
+    def __len__(self) -> int:
+        return len(self._examples)
+
     def draw(self, epoch: int) -> np.ndarray:
         """Return the `(n,)` numbers, among the pairs, of those whose right images are the negatives."""
         random = generator(self._seed, "negatives", epoch)

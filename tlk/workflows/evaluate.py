@@ -95,9 +95,8 @@ def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[
     rows = []
     for name, oof in zip(names[1:], others, strict=True):
         if (oof.list_seed, oof.list_length) != (first.list_seed, first.list_length):
-            raise UserError(
-                f"runs {names[0]} and {name} stand on other folds, or another split\ntrain them on the same: --folds FILE, --set split=…"
-            )
+            what = f"runs {names[0]} and {name} stand on other folds, or another split"
+            raise UserError(f"{what}\ntrain them on the same: --folds FILE, --set split=…")
         gain = outcomes(oof).expected(PICKS) - baseline
         rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": bootstrap_interval(gain)})
     return rows
