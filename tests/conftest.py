@@ -46,6 +46,12 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_backbone("test_efficientnet", tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="session")
+def mobilenet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of the usual size, with random weights: what takes time takes as long as with trained ones."""
+    return save_backbone("mobilenetv2_100", tmp_path_factory.mktemp("mobilenet"))
+
+
 def save_backbone(name: str, parent: Path) -> Path:
     """Save a random timm network called `name` below `parent`."""
     from tlk import torchvision_schemas

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlk.data.candidates import build_lists
-from tlk.metrics import TIE, bootstrap_interval, expected_top_k, list_ranks, recall_at, standardise, top_k
+from tlk.metrics import (
+    TIE,
+    bootstrap_interval,
+    expected_top_k,
+    list_ranks,
+    rank_frequency,
+    recall_at,
+    standardise,
+    top_k,
+)
 
 
 def naive_rank(scores: list[float], truth: int) -> int:
@@ -139,3 +148,7 @@ def test_nan_never_wins() -> None:
     assert list_ranks(scores, np.array([3, 0])).tolist() == [20, 20]
     mixed = np.array([[0.5, np.nan, 0.1]])
     assert list_ranks(mixed, np.array([0])).tolist() == [2]
+
+
+def test_rank_frequency_counts_every_query_once() -> None:
+    assert rank_frequency(np.array([0, 0, 3, 1])).tolist() == [2, 1, 0, 1]

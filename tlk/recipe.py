@@ -90,7 +90,7 @@ class Recipe(Parameters):
     @property
     def uses_backbone(self) -> bool:
         """Whether pretrained weights have a part in it."""
-        return "backbone" in self.model or (self.embedding is not None and self.embedding.backbone is not None)
+        return _has_backbone(self.model) or (self.embedding is not None and self.embedding.backbone is not None)
 
     @property
     def inner_fraction(self) -> float:
@@ -251,7 +251,7 @@ def _misfits(recipe: Recipe) -> list[str]:
     if given != model.takes:
         remedy = {"maps": "one view with maps = true", "pixels": "a [pixels] table", "embedding": "pooled views"}
         faults.append(f"model {name} takes {remedy[model.takes]}, not {given}")
-    if recipe.pixels is not None and recipe.pixels.colour == "grey" and "backbone" in model.parameters.model_fields:
+    if recipe.pixels is not None and recipe.pixels.colour == "grey" and _has_backbone(recipe.model):
         faults.append(f'model {name} has a backbone, which sees colours: pixels.colour = "rgb"')
     if not model.learns and recipe.loss is not None:
         faults.append(f"model {name} learns nothing: leave loss and training out")
@@ -263,7 +263,27 @@ def _misfits(recipe: Recipe) -> list[str]:
             faults.append(f"{where}: {table['name']} takes {LOSSES[table['name']].takes}, which {name} does not give")
     if recipe.mining and recipe.loss and LOSSES[recipe.loss["name"]].negatives == "none":
         faults.append(f"mining: loss {recipe.loss['name']} uses no negatives")
-    return faults
+    return faults + _unwatchable(recipe)
+
+
+def _unwatchable(recipe: Recipe) -> list[str]:
+    """Return which stages watch an accuracy that their loss has not."""
+    first = recipe.pretraining
+    stages = [
+        ("training", recipe.loss, recipe.training),
+        ("pretraining.training", first and first.loss, first and first.training),
+    ]
+    return [
+        f"{where}.watch: accuracy is of verdicts, not of loss {table['name']}"
+        for where, table, training in stages
+        if table and training and training.watch == "accuracy" and LOSSES[table["name"]].takes != "verdicts"
+    ]
+
+
+def _has_backbone(model: Mapping[str, Any]) -> bool:
+    """Return whether a `model` table is of a model with a backbone of its own, named there or not."""
+    name = model.get("name")
+    return isinstance(name, str) and name in MODELS and "backbone" in MODELS[name].parameters.model_fields
 
 
 def _apply(document: dict[str, Any], setting: str) -> None:
@@ -284,8 +304,10 @@ def _apply(document: dict[str, Any], setting: str) -> None:
 
 
 def _use_backbone(document: dict[str, Any], name: str, backbone: str) -> None:
-    for table in (document.get("embedding"), document.get("model")):
-        if isinstance(table, dict) and "backbone" in table:
-            table["backbone"] = backbone
-            return
-    raise UserError(f"--backbone {backbone}: recipe {name} uses no backbone\ntake one that does, such as adapter")
+    embedding, model = document.get("embedding"), document.get("model")
+    if isinstance(embedding, dict) and "backbone" in embedding:
+        embedding["backbone"] = backbone
+    elif isinstance(model, dict) and ("backbone" in model or _has_backbone(model)):
+        model["backbone"] = backbone
+    else:
+        raise UserError(f"--backbone {backbone}: recipe {name} uses no backbone\ntake one that does, such as adapter")

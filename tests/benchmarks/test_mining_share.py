@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import save_backbone
 from tlk.models.base import Given
 from tlk.recipe import load_recipe
 from tlk.training import train as module
@@ -19,7 +18,7 @@ from tlk.training.negatives import MinedNegatives
 PAIRS, EPOCHS = 2000, 4
 
 
-def test_share_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_share_of_an_epoch(mobilenet_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipe siamese-hard-negatives on MobileNetV2 (random weights: the work is the same) with its default refresh."""
     kept: list[MinedNegatives] = []
 
@@ -29,7 +28,7 @@ def test_share_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             kept.append(self)
 
     monkeypatch.setattr(module, "MinedNegatives", Recorded)
-    backbone = f"local-dir:{save_backbone('mobilenetv2_100', tmp_path)}"
+    backbone = f"local-dir:{mobilenet_folder}"
     recipe = load_recipe("siamese-hard-negatives", [f"training.epochs={EPOCHS}", "split=80/10/10"], backbone)
     maps = torch.randn(2 * PAIRS, 2, 160 * 7 * 7, generator=torch.Generator().manual_seed(0)).half()
     numbers = np.arange(PAIRS)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tlk.embeddings.schema import ViewOfBackbone
 from tlk.backbones.stages import find_stages
+from tlk.embeddings.schema import ViewOfBackbone
 from tlk.embeddings.stages import tap_stages
 
 MAPS = torch.arange(2 * 3 * 4 * 4, dtype=torch.float32).reshape(2, 3, 4, 4)

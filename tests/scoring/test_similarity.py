@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tlk.embeddings.views import unit
 from tlk.metrics import TIE
-from tlk.scoring.similarity import cosine, count_beating, list_similarities
+from tlk.scoring.similarity import Scorer, cosine, count_beating, list_similarities
 
 
 def embeddings(n: int, d: int = 4, seed: int = 0) -> np.ndarray:
@@ -56,3 +56,10 @@ def test_a_perfect_embedding_is_beaten_by_nothing() -> None:
 def test_nan_is_beaten_by_everything() -> None:
     queries = np.full((4, 3), np.nan)
     assert count_beating(queries, np.eye(4, 3)).tolist() == [3, 3, 3, 3]
+
+
+def test_a_reversed_scorer_takes_its_gallery_for_queries() -> None:
+    first, second = embeddings(4), embeddings(3, seed=1)
+    scorer = Scorer(lambda a, b: a @ b.T + a[:, :1], lambda a, b: (a * b).sum(-1) + a[..., 0])
+    assert np.allclose(scorer.reversed().similarity(second, first), scorer.similarity(first, second).T)
+    assert np.allclose(scorer.reversed().compare(second, first[:3]), scorer.compare(first[:3], second))

@@ -6,15 +6,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tlk.errors import UserError
+
 
 def find_stages(model: Any) -> list[nn.Module]:
-    """Return the network's stages, or its blocks where it has no stages, from the input upward, without the stem."""
+    """Return the network's stages, or its blocks where it has no stages, from the input upward, without the stem.
+
+    Raises:
+        UserError: it does not say what its stages are.
+    """
     blocks = getattr(model, "blocks", None)
     if isinstance(blocks, nn.Sequential | nn.ModuleList) and len(blocks) > 1:
         stages = list(blocks)
     else:  # at half the input's size there is only the stem, which has no say in what things look like
-        names = [info["module"] for info in model.feature_info if info["reduction"] > 2]
-        stages = [model.get_submodule(name) for name in names]
+        try:
+            names = [info["module"] for info in model.feature_info if info["reduction"] > 2]
+            stages = [model.get_submodule(name) for name in names]
+        except AttributeError as error:
+            raise UserError(
+                f"backbone of class {type(model).__name__} does not say what its stages are\ntake another backbone"
+            ) from error
     return [_last_of(stage) for stage in stages]
 
 
@@ -48,6 +59,22 @@ def train_from(network: nn.Module, first: nn.Module | None) -> None:
         behind = behind or module is first
         if behind:
             module.requires_grad_(True)
+
+
+@torch.no_grad()
+def output_of(network: nn.Module, name: str, side: int) -> Any:
+    """Return what a network called `name` gives for one black picture of `side` pixels.
+
+    Raises:
+        UserError: it takes no pictures of that size.
+    """
+    try:
+        return network(torch.zeros(1, 3, side, side))
+    except (RuntimeError, AssertionError) as error:  # torch's kind, and that of timm's transformers
+        raise UserError(
+            f"backbone {name} takes no pictures of {side} pixels: {str(error).strip().splitlines()[0]}\n"
+            "set pixels.size to the size that it was trained with, such as 224"
+        ) from error
 
 
 @torch.no_grad()

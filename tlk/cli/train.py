@@ -1,5 +1,6 @@
 """`tlk train`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,8 @@ def train(
         log_with=log_with,
     )
     done, numbers = work(Workspace.here(data, runs), options, Console())
+    if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks
+        return
     sampled = percent(numbers["top_k"]["2"], numbers["ci95"]["2"])
     expected = percent(numbers["expected_top_k"]["2"], numbers["expected_ci95"]["2"])
     print(f"run {done.name}: out-of-fold top-2 {sampled} % of {numbers['n']} pairs (expected {expected} %)")

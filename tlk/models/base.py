@@ -68,8 +68,14 @@ class Verdict(Model):
 
     def similarity(self, queries: Tensor, gallery: Tensor) -> Tensor:
         """Return the `(n, m)` logits of `(n, e)` and `(m, e)` embeddings, computed in blocks."""
-        rows = max(1, _BLOCK // max(1, gallery.numel()))
-        return torch.cat([self.compare(part[:, None], gallery[None]) for part in queries.split(rows)])
+        width = max(1, queries.shape[1])
+        columns = max(1, _BLOCK // width)
+        rows = max(1, _BLOCK // (width * max(1, min(columns, len(gallery)))))
+        blocks = [
+            torch.cat([self.compare(part[:, None], others[None]) for others in gallery.split(columns)], dim=1)
+            for part in queries.split(rows)
+        ]
+        return torch.cat(blocks)
 
 
 def as_floats(pixels: Tensor) -> Tensor:

@@ -6,17 +6,28 @@ TotallyLooksAlike Dataset* (64 filters of 5×5, 128 of 3×3, dense, length 1); R
 import torch
 from torch import Tensor, nn
 
+from tlk.errors import UserError
 from tlk.models.base import Given, Model, as_floats
 from tlk.models.layers import dense_layers
 from tlk.models.registry import ConvNetParameters
 
 
 class ConvNet(Model):
-    """Blocks of convolution, ReLU and max-pooling, then dense layers."""
+    """Blocks of convolution, ReLU and max-pooling, then dense layers.
+
+    Raises:
+        UserError: the pixels' side cannot be halved as often as there are poolings.
+    """
 
     def __init__(self, parameters: ConvNetParameters, given: Given) -> None:
         super().__init__()
         self._unit_length = parameters.unit_length
+        poolings = len(parameters.filters) - (not parameters.pool_last)
+        if given.side >> poolings == 0:
+            raise UserError(
+                f"model convnet halves the side {poolings} times, which leaves nothing of {given.side} pixels\n"
+                f"make pixels.size at least {2**poolings}, or give fewer model.filters"
+            )
         layers: list[nn.Module] = []
         width = given.channels
         kernels = parameters.kernels * (len(parameters.filters) if len(parameters.kernels) == 1 else 1)

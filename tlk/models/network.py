@@ -5,14 +5,18 @@ from torch import Tensor
 
 from tlk.backbones.depths import stage_number
 from tlk.backbones.load import load_backbone
-from tlk.backbones.stages import find_stages, train_from
+from tlk.backbones.stages import find_stages, output_of, train_from
 from tlk.models.base import Given, as_floats
 from tlk.models.registry import NetworkParameters
 from tlk.models.tail import FineTuned
 
 
 class Network(FineTuned):
-    """A timm network and one linear layer. Below the first trained stage nothing learns and no statistic moves."""
+    """A timm network and one linear layer. Below the first trained stage nothing learns and no statistic moves.
+
+    Raises:
+        UserError: the backbone takes no pictures of that size, or its stages are not known.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -22,8 +26,7 @@ class Network(FineTuned):
         stages = find_stages(network)
         first = network if parameters.trained_from == "input" else _stage(parameters.trained_from, stages)
         train_from(network, None if parameters.frozen else first)
-        with torch.no_grad():
-            width = network(torch.zeros(1, 3, given.side, given.side)).shape[1]
+        width = output_of(network, parameters.backbone, given.side).shape[1]
         super().__init__(network, parameters, width, keep_statistics=parameters.pretrained)
         config = network.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1))

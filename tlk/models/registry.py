@@ -1,7 +1,7 @@
 """The models by name. A new one: a file beside this, an entry here, a mirrored test."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,7 @@ from tlk.backbones.depths import StageName
 from tlk.registry import Entry, Parameters
 
 Activation = Literal["leaky_relu", "relu"]
+Units = Annotated[int, Field(ge=1, le=65_536)]
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ class NetworkParameters(TailParameters):
 class ConvNetParameters(Parameters):
     """Convolutions with max-pooling between them, then dense layers."""
 
-    filters: tuple[int, ...] = Field((64, 128), min_length=1)
+    filters: tuple[Units, ...] = Field((64, 128), min_length=1)
     kernels: tuple[int, ...] = Field((5, 3), min_length=1)  # one a block, or one for all
     convolutions: int = Field(1, ge=1, le=8)  # in each block
     batch_norm: bool = False
     pool_last: bool = True  # whether the last block ends with a pooling, too
     cells: int = Field(0, ge=0, le=64)  # pooled into cells × cells before the dense layers; 0 leaves the map as it is
     dropout: float = Field(0.0, ge=0, lt=1)
-    dense: tuple[int, ...] = Field((128,), min_length=1)
+    dense: tuple[Units, ...] = Field((128,), min_length=1)
     unit_length: bool = True
 
     @model_validator(mode="after")
@@ -87,8 +88,6 @@ class ConvNetParameters(Parameters):
             raise ValueError("give one kernel size, or one for each of the filters")
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.kernels):
             raise ValueError("kernel sizes are odd")
-        if min(*self.filters, *self.dense, 1) < 1:
-            raise ValueError("layers have at least one unit")
         return self
 
 
@@ -99,7 +98,7 @@ class AutoencoderParameters(Parameters):
     encoder_filters: int = Field(32, ge=1, le=4096)
     decoder_filters: int = Field(16, ge=1, le=4096)
     activation: Activation = "leaky_relu"
-    dense: tuple[int, ...] = ()
+    dense: tuple[Units, ...] = ()
     dropout: float = Field(0.0, ge=0, lt=1)
 
 

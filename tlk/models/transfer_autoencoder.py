@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tlk.backbones.depths import stage_number
 from tlk.backbones.load import load_backbone
+from tlk.backbones.stages import output_of
 from tlk.errors import UserError
 from tlk.models.base import Given, Model, as_floats
 from tlk.models.layers import decoder
@@ -19,7 +20,7 @@ class TransferAutoencoder(Model):
     """A backbone up to a stage, a 1×1 convolution that narrows its output, and the autoencoder's decoder.
 
     Raises:
-        UserError: the backbone gives no maps, or the pixels' side does not fit its strides.
+        UserError: timm cannot cut the backbone, or the pixels' side does not fit its strides.
     """
 
     mean: Tensor
@@ -31,8 +32,7 @@ class TransferAutoencoder(Model):
         self.backbone, config = _lower_part(parameters)
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(config["std"]).view(1, 3, 1, 1))
-        with torch.no_grad():
-            maps = self.backbone.eval()(torch.zeros(1, 3, given.side, given.side))[-1]
+        maps = output_of(self.backbone.eval(), parameters.backbone, given.side)[-1]
         doublings = (given.side // maps.shape[-1]).bit_length() - 1
         if maps.shape[-1] << doublings != given.side:
             raise UserError(
@@ -73,11 +73,19 @@ class TransferAutoencoder(Model):
 
 
 def _lower_part(parameters: TransferAutoencoderParameters) -> tuple[Any, Any]:
-    """Return a backbone up to a stage, as timm cuts it, and its configuration."""
+    """Return a backbone up to a stage, as timm cuts it, and its configuration.
+
+    The "getter" drops what lies above for every kind of network: other ways of timm's would compute it for nothing.
+    """
     whole = load_backbone(parameters.backbone, parameters.pretrained)
     count = len(whole.feature_info)
     number = stage_number(parameters.at, count)
     part = load_backbone(
-        parameters.backbone, parameters.pretrained, features_only=True, out_indices=(number,), num_classes=None
+        parameters.backbone,
+        parameters.pretrained,
+        features_only=True,
+        feature_cls="getter",
+        out_indices=(number,),
+        num_classes=None,
     )
     return part.requires_grad_(True), whole.pretrained_cfg

@@ -15,7 +15,7 @@ from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.recipe import Recipe, load_recipe
 from tlk.seeding import derive_seed
-from tlk.training.accelerator import make_accelerator
+from tlk.training.accelerator import make_accelerator, require_tracker
 from tlk.training.examples import Examples
 from tlk.training.models import save_model
 from tlk.training.train import Trainer
@@ -59,6 +59,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     """
     clock = Clock()
     device = choose_device(options.device)
+    require_tracker(options.log_with)
     accelerator = make_accelerator(device, "fp32")  # of several processes, each learns its number
     reporter = reporter if accelerator.is_main_process else Silent()
     competition = workspace.competition()
@@ -86,9 +87,9 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
         run = open_partial(
             place, recipe, made_from, options.resume or not accelerator.is_main_process, options.overwrite
         )
-    accelerator = make_accelerator(
-        device, recipe.training.precision if recipe.training else "fp32", options.log_with, run.folder
-    )
+    precision = recipe.training.precision if recipe.training else "fp32"
+    in_stages = recipe.pretraining is not None
+    accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_stages)
     trainer = Trainer(recipe, given, accelerator, np.arange(len(paths), len(paths) + len(more)))
     examples = Examples(inputs, np.arange(len(pairs)), np.arange(len(pairs), 2 * len(pairs)), folds.group)
     oof = train_folds(run, trainer, examples, split, pairs, list_length, reporter)
@@ -102,6 +103,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
         write_json(run.folder / "metrics.json", numbers)
         run = complete(run, place)
     accelerator.wait_for_everyone()
+    accelerator.end_training()
     return Run(place), numbers
 
 

@@ -80,7 +80,6 @@ def train_folds(
         scorer = scorer_of(model)
         block = None if scorer is COSINE else scorer.similarity(queries, gallery)
         parts.append(FoldScores(np.flatnonzero(split.fold == fold), queries, gallery, block))
-    trainer.accelerator.end_training()
     return OutOfFold.of(pairs, split.fold, parts, split.list_seed, length)
 
 

@@ -1,0 +1,139 @@
+"""Fixtures: small problems that a model can learn, as embeddings and as pixels, and recipes for them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from tlk.models.base import Given, Model
+from tlk.recipe import Recipe, parse_recipe
+from tlk.training.accelerator import make_accelerator
+from tlk.training.examples import Examples
+from tlk.training.inputs import EmbeddingInputs
+from tlk.training.train import Trainer
+
+WIDTH = 64
+SIDE = 16
+
+Document = dict[str, Any]
+
+
+class HeldPixels:
+    """Pictures that lie in memory, `(n, c, h, w)` uint8; a drawn one is a little brighter or darker."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        self.pixels = pixels
+
+    def drawn(self, images: np.ndarray, seeds: np.ndarray) -> Tensor:
+        change = torch.from_numpy(seeds % 21).view(-1, 1, 1, 1) - 10
+        return (self.pixels[torch.from_numpy(images)] + change).clamp(0, 255).to(torch.uint8)
+
+    def whole(self, images: np.ndarray) -> Tensor:
+        return self.pixels[torch.from_numpy(images)][:, None]
+
+    def reduced(self, model: Model, images: np.ndarray) -> "HeldPixels":
+        return self
+
+
+class Numbers:
+    """Inputs that say what they were asked for: `(b, 2)` numbers and seeds of the images."""
+
+    def drawn(self, images: np.ndarray, seeds: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.stack([images, seeds.astype(np.int64)], axis=1))
+
+    def whole(self, images: np.ndarray) -> Tensor:
+        return torch.from_numpy(images)[:, None, None]
+
+    def reduced(self, model: Model, images: np.ndarray) -> "Numbers":
+        return self
+
+
+def of_pairs(inputs: Any, pairs: int, group: np.ndarray | None = None) -> Examples:
+    return Examples(inputs, np.arange(pairs), np.arange(pairs, 2 * pairs), np.arange(pairs) if group is None else group)
+
+
+@pytest.fixture
+def accelerator() -> Accelerator:
+    return make_accelerator(torch.device("cpu"), "fp32")
+
+
+@pytest.fixture
+def embedded() -> Callable[..., Examples]:
+    """Pairs that share a cause in some directions; louder noise in others drowns it for an untrained cosine."""
+
+    def draw(pairs: int = 500, seed: int = 0, shuffled: int | None = None) -> Examples:
+        random = np.random.default_rng(seed)
+        mixing = random.normal(size=(WIDTH, WIDTH)) / np.sqrt(WIDTH)
+        cause = random.normal(size=(pairs, 1, 16))
+
+        def side() -> Tensor:
+            own = cause + 0.5 * random.normal(size=(pairs, 2, 16))
+            noise = 1.5 * random.normal(size=(pairs, 1, WIDTH - 16)).repeat(2, axis=1)
+            return torch.from_numpy(np.concatenate([own, noise], axis=2) @ mixing).float()
+
+        left, right = side(), side()
+        if shuffled is not None:
+            right = right[torch.from_numpy(np.random.default_rng(shuffled).permutation(pairs))]
+        return of_pairs(EmbeddingInputs(torch.cat([left, right])), pairs)
+
+    return draw
+
+
+@pytest.fixture
+def pictured() -> Callable[..., Examples]:
+    """Pairs of pictures with the same coarse pattern under noise of their own."""
+
+    def draw(pairs: int = 120, seed: int = 0) -> Examples:
+        random = torch.Generator().manual_seed(seed)
+        coarse = torch.rand(pairs, 1, 4, 4, generator=random)
+        pattern = torch.nn.functional.interpolate(coarse, SIDE).repeat(2, 1, 1, 1)
+        noisy = pattern + 0.4 * torch.rand(pattern.shape, generator=random)
+        return of_pairs(HeldPixels((noisy / 1.4 * 255).to(torch.uint8)), pairs)
+
+    return draw
+
+
+@pytest.fixture
+def numbered() -> Callable[..., Examples]:
+    """Pairs whose inputs say what was asked for."""
+
+    def make(pairs: int, group: np.ndarray | None = None) -> Examples:
+        return of_pairs(Numbers(), pairs, group)
+
+    return make
+
+
+@pytest.fixture
+def recipe() -> Callable[..., Recipe]:
+    """Make a recipe for `embedded` pairs, or with `pixels` for `pictured` ones; tables replace the usual ones."""
+
+    def make(**tables: Any) -> Recipe:
+        usual: Document = {
+            "name": "test",
+            "summary": "",
+            "source": "",
+            "model": {"name": "adapter", "components": 48},
+            "loss": {"name": "info_nce"},
+            "training": {"epochs": 30, "batch_size": 128, "learning_rate": 5e-3},
+        }
+        given = {} if "pixels" in tables else {"embedding": {"descriptors": ["thumbnail"]}}
+        document = {key: value for key, value in (usual | given | tables).items() if value is not None}
+        return parse_recipe(document, "test")
+
+    return make
+
+
+@pytest.fixture
+def trainer(accelerator: Accelerator) -> Callable[..., Trainer]:
+    """Make a trainer for a recipe of `embedded` or `pictured` pairs."""
+
+    def make(recipe: Recipe, unlabelled: np.ndarray | None = None, on: Accelerator | None = None) -> Trainer:
+        given = Given(channels=1, side=SIDE) if recipe.pixels is not None else Given((40, WIDTH - 40))
+        none = np.empty(0, np.int64)
+        return Trainer(recipe, given, on or accelerator, none if unlabelled is None else unlabelled)
+
+    return make

@@ -1,0 +1,54 @@
+"""The accelerator: precision by device, trackers by name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tlk.errors import UserError
+from tlk.training import accelerator as module
+from tlk.training.accelerator import make_accelerator
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("native", "asked", "given"),
+    [
+        (torch.bfloat16, "mixed", "bf16"),
+        (torch.float16, "mixed", "fp16"),
+        (torch.float32, "mixed", "no"),
+        (torch.bfloat16, "fp32", "no"),
+    ],
+)
+def test_mixed_is_what_the_device_computes_natively(
+    monkeypatch: pytest.MonkeyPatch, native: torch.dtype, asked: str, given: str
+) -> None:
+    monkeypatch.setattr(module, "native_precision", lambda device: native)
+    made: dict[str, object] = {}
+    monkeypatch.setattr(module, "Accelerator", lambda **keywords: made.update(keywords))
+    make_accelerator(CPU, asked)
+    assert made["mixed_precision"] == given
+    assert made["cpu"] is True
+
+
+def test_one_process_may_train_in_one_precision_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "native_precision", lambda device: torch.bfloat16)
+    assert make_accelerator(CPU, "mixed").mixed_precision == "bf16"
+    assert make_accelerator(CPU, "fp32").mixed_precision == "no"
+    assert make_accelerator(CPU, "mixed").mixed_precision == "bf16"
+    assert make_accelerator(CPU, "fp32").device == CPU
+
+
+def test_an_unknown_tracker_is_said() -> None:
+    with pytest.raises(UserError, match=r"--log-with punchcards: there is tensorboard"):
+        make_accelerator(CPU, "fp32", "punchcards")
+
+
+def test_a_tracker_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*arguments: object) -> list[object]:
+        raise ImportError("no tensorboard here")
+
+    monkeypatch.setattr("accelerate.accelerator.filter_trackers", missing)
+    with pytest.raises(UserError, match=r"pip install 'tlk\[tensorboard\]'"):
+        make_accelerator(CPU, "fp32", "tensorboard", tmp_path)

@@ -1,0 +1,200 @@
+"""Negatives: never of the own group; mined ones anew when it is time, from the subset, as many as asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from tlk.models.base import Model
+from tlk.recipe import Recipe
+from tlk.training import negatives as module
+from tlk.training.examples import Examples
+from tlk.training.negatives import MinedNegatives, RandomNegatives
+
+Make = Callable[..., Examples]
+PAIRS = 300
+GROUP = np.arange(PAIRS) // 3  # three near-duplicates each
+
+
+class Identity(Model):
+    """Embeddings as they are."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+
+@pytest.fixture
+def grouped(embedded: Make) -> Examples:
+    examples = embedded(PAIRS)
+    return Examples(examples.inputs, examples.left, examples.right, GROUP)
+
+
+@pytest.fixture
+def mined(grouped: Examples, recipe: Callable[..., Recipe], accelerator: Accelerator) -> Callable[..., MinedNegatives]:
+    def make(model: Model | None = None, seed: int = 0, **mining: Any) -> MinedNegatives:
+        chosen = recipe(mining={"name": "hard", **mining})
+        return MinedNegatives(grouped, chosen, model or Identity(), accelerator, seed)
+
+    return make
+
+
+@pytest.fixture
+def embedding_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each call to embed was for."""
+    calls: list[int] = []
+    real = module.embed_images
+
+    def counting(model: Model, inputs: Any, images: np.ndarray, accelerator: Accelerator) -> Tensor:
+        calls.append(len(images))
+        return real(model, inputs, images, accelerator)
+
+    monkeypatch.setattr(module, "embed_images", counting)
+    return calls
+
+
+@pytest.mark.parametrize("sizes", [[1] * 40, [30, 1, 1, 8], [2, 2], [1, 1]])
+def test_random_negatives_are_never_of_the_own_group(numbered: Make, sizes: list[int]) -> None:
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    source = RandomNegatives(numbered(len(group), group), 0)
+    for epoch in range(20):
+        assert (group[source.draw(epoch)] != group).all()
+
+
+def test_random_negatives_are_drawn_evenly_and_anew_each_epoch(numbered: Make) -> None:
+    source = RandomNegatives(numbered(10), 0)
+    drawn = np.stack([source.draw(epoch) for epoch in range(1000)])
+    counts = np.stack([(drawn == other).sum(axis=0) for other in range(10)])  # (other, pair)
+    assert (counts.diagonal() == 0).all()
+    beside = counts[~np.eye(10, dtype=bool)]
+    assert abs(beside - 1000 / 9).max() < 5 * np.sqrt(1000 / 9 * 8 / 9)  # five deviations
+    np.testing.assert_array_equal(source.draw(7), drawn[7])
+    assert not np.array_equal(RandomNegatives(numbered(10), 1).draw(7), drawn[7])
+
+
+@pytest.mark.parametrize("refresh", [1, 2, 3])
+def test_mining_embeds_exactly_every_so_many_epochs(
+    mined: Callable[..., MinedNegatives], embedding_calls: list[int], refresh: int
+) -> None:
+    source = mined(refresh=refresh, subset=50)
+    at = []
+    for epoch in range(7):
+        before = len(embedding_calls)
+        source.draw(epoch)
+        at += [epoch] if len(embedding_calls) > before else []
+    assert at == list(range(0, 7, refresh))
+    assert embedding_calls == [PAIRS, 50] * len(at)  # anchors once, and a subset of the candidates
+
+
+def test_nothing_is_embedded_where_all_are_random(
+    mined: Callable[..., MinedNegatives], grouped: Examples, embedding_calls: list[int]
+) -> None:
+    source = mined(random=1)
+    for epoch in range(3):
+        np.testing.assert_array_equal(source.draw(epoch), RandomNegatives(grouped, 0).draw(epoch))
+    assert embedding_calls == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.9])
+def test_the_share_of_random_ones_is_kept(
+    mined: Callable[..., MinedNegatives], grouped: Examples, share: float
+) -> None:
+    epochs = 10
+    source, plain = mined(random=share, k=5), RandomNegatives(grouped, 0)
+    random = sum((source.draw(epoch) == plain.draw(epoch)).sum() for epoch in range(epochs))
+    count = epochs * PAIRS
+    by_chance = (1 - share) * count * 5 / (PAIRS - 3)  # mined and random by accident the same: at the very most
+    deviation = np.sqrt(count * share * (1 - share))
+    assert share * count - 4 * deviation <= random <= share * count + 4 * deviation + by_chance + 4 * by_chance**0.5
+
+
+@pytest.mark.parametrize("name", ["hard", "semi_hard"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_mined_negatives_are_never_of_the_own_group(
+    mined: Callable[..., MinedNegatives], name: str, share: float
+) -> None:
+    source = mined(name=name, random=share, subset=60)
+    for epoch in range(6):
+        assert (GROUP[source.draw(epoch)] != GROUP).all()
+
+
+def cosines(examples: Examples) -> np.ndarray:
+    """Return the `(n, n)` cosines of left with right images, the mean taken over the orientations."""
+    both = Identity().embed(examples.inputs.whole(examples.images)).numpy()
+    return np.asarray(both[:PAIRS] @ both[PAIRS:].T)
+
+
+@pytest.mark.parametrize("name", ["hard", "semi_hard"])
+def test_mined_are_the_k_hardest_of_the_subset(
+    mined: Callable[..., MinedNegatives], grouped: Examples, name: str
+) -> None:
+    scores = cosines(grouped)
+    own = scores.diagonal().copy()
+    scores[GROUP[:, None] == GROUP] = -np.inf
+    if name == "semi_hard":
+        scores[scores >= own[:, None]] = -np.inf
+    source = mined(name=name, random=0.0, k=4, subset=PAIRS, refresh=1)
+    hardest = np.argsort(-scores, axis=1)[:, :4]
+    seen = np.stack([source.draw(epoch) for epoch in range(40)], axis=1)  # (n, 40)
+    for pair in range(PAIRS):
+        found = hardest[pair][np.isfinite(scores[pair, hardest[pair]])]
+        if len(found) == 4:
+            assert set(seen[pair]) == set(found)
+
+
+def test_only_the_subset_is_used_and_it_is_drawn_anew(mined: Callable[..., MinedNegatives]) -> None:
+    source = mined(random=0.0, subset=20, refresh=2, k=5)
+    used = [set(source.draw(epoch).tolist()) for epoch in range(6)]
+    for first in (0, 2, 4):
+        assert len(used[first] | used[first + 1]) <= 20
+    assert len(used[0] | used[2] | used[4]) > 20
+
+
+def test_where_nothing_is_found_a_random_one_stands_in(
+    mined: Callable[..., MinedNegatives], grouped: Examples
+) -> None:
+    class Collapsed(Identity):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return torch.ones(len(inputs), 2)
+
+    source = mined(Collapsed(), name="semi_hard", random=0.0)  # no candidate is less similar than the own match
+    np.testing.assert_array_equal(source.draw(0), RandomNegatives(grouped, 0).draw(0))
+
+
+def test_mining_follows_the_model_and_leaves_it_as_it_was(mined: Callable[..., MinedNegatives]) -> None:
+    class Weighted(Identity):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(64))
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            assert not self.training
+            return inputs * self.weight
+
+    model = Weighted().train()
+    source, state = mined(model, random=0.0, k=1), torch.random.get_rng_state()
+    first = source.draw(0)
+    np.testing.assert_array_equal(source.draw(1), first)  # k = 1, and not yet time
+    with torch.no_grad():
+        model.weight[:32] = 0
+    np.testing.assert_array_equal(source.draw(1), first)
+    assert not np.array_equal(source.draw(2), first)
+    assert model.training
+    assert model.weight.grad is None
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_what_was_mined_goes_into_a_state_and_back(
+    mined: Callable[..., MinedNegatives], embedding_calls: list[int]
+) -> None:
+    source, again = mined(refresh=4), mined(refresh=4)
+    source.draw(0)
+    again.load_state_dict(source.state_dict())
+    calls = len(embedding_calls)
+    for epoch in (1, 2, 3):
+        np.testing.assert_array_equal(again.draw(epoch), source.draw(epoch))
+    assert len(embedding_calls) == calls
+    assert not np.array_equal(mined(refresh=4, seed=1).draw(1), source.draw(1))
