@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tlk.backbones.load import load_backbone
+from tlk.backbones.depths import DEPTHS
 from tlk.embeddings.backbone import BackboneEmbedder
-from tlk.embeddings.schema import DEPTHS, ViewOfBackbone
-from tlk.errors import UserError
+from tlk.embeddings.schema import ViewOfBackbone
 
 CPU = torch.device("cpu")
 ALL_STAGES = (*(ViewOfBackbone(at=name, cells=2) for name in DEPTHS), ViewOfBackbone(at="final"))
@@ -93,14 +92,14 @@ def test_one_stage_named_twice_is_one_view(backbone_folder: Path) -> None:
     assert len(built.views) == 1
 
 
-def test_unknown_names_and_missing_weights_are_said(tmp_path: Path) -> None:
-    for name in ("no_such_network", "resnet18", f"local-dir:{tmp_path}/nowhere", "hf-hub:nobody/nothing"):
-        with pytest.raises(UserError, match="backbone"):
-            load_backbone(name)
-
-
-def test_damaged_weights_are_said(backbone_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_bytes((backbone_folder / "config.json").read_bytes())
-    (tmp_path / "model.safetensors").write_bytes((backbone_folder / "model.safetensors").read_bytes()[:2000])
-    with pytest.raises(UserError, match="cannot be loaded"):
-        load_backbone(f"local-dir:{tmp_path}")
+def test_maps_kept_whole_pool_to_the_stages_own_view(backbone_folder: Path) -> None:
+    whole = embedder(backbone_folder, (ViewOfBackbone(at="late", maps=True),), mirrored=False)
+    pooled = embedder(backbone_folder, (ViewOfBackbone(at="late"),), mirrored=False)
+    images = pictures()
+    flat = whole.compute([whole.prepare(image) for image in images])[0]
+    one = pooled.compute([pooled.prepare(image) for image in images])[0]
+    if backbone_folder.name == "test_vit":
+        maps = flat.reshape(3, -1, one.shape[1])[:, 1:].transpose(0, 2, 1)  # tokens, the first of them no place
+    else:
+        maps = flat.reshape(3, one.shape[1], -1)
+    np.testing.assert_allclose(maps.mean(axis=2), one, rtol=0.05, atol=0.02)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tlk.backbones.stages import find_stages
 from tlk.embeddings.schema import ViewOfBackbone
 from tlk.embeddings.stages import tap_stages
 
@@ -70,8 +69,13 @@ def test_an_activation_is_not_kept_for_the_next_pass() -> None:
         tap.pool(torch.zeros(2, 7))
 
 
-def test_a_list_of_modules_stands_for_its_last() -> None:
-    network = Network(MAPS)
-    inner = Block(network)
-    network.blocks = nn.ModuleList([nn.ModuleList([Block(network)]), nn.ModuleList([Block(network), inner])])
-    assert find_stages(network)[-1] is inner
+@pytest.mark.parametrize("output", [MAPS, MAPS.flatten(2).transpose(1, 2)], ids=["maps", "tokens"])
+def test_maps_kept_whole_are_as_the_network_gave_them(output: Tensor) -> None:
+    network = Network(output)
+    tap = tap_stages(network, [ViewOfBackbone(at="last", maps=True)])[0]
+    assert torch.equal(tap.pool(network(torch.zeros(2, 7))), output.flatten(1))
+
+
+def test_one_stage_pooled_and_whole_is_two_views() -> None:
+    views = [ViewOfBackbone(at="last"), ViewOfBackbone(at="last", maps=True), ViewOfBackbone(at=1.0, cells=1)]
+    assert [tap.name for tap in tap_stages(Network(MAPS), views)] == ["stage 2 of 2, 1x1", "stage 2 of 2, whole"]

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from tlk.models.adapter import Adapter
+from tlk.models.base import Given
 from tlk.models.centred import Centred
 from tlk.models.registry import AdapterParameters, CentredParameters
 
-SIZES = (4, 6)
+GIVEN = Given((4, 6))
 
 
 def features(n: int = 40, orientations: int = 2, seed: int = 0) -> torch.Tensor:
@@ -18,14 +19,14 @@ def features(n: int = 40, orientations: int = 2, seed: int = 0) -> torch.Tensor:
 
 
 def fitted(data: torch.Tensor | None = None, seed: int = 0, **parameters: float) -> Adapter:
-    head = Adapter(AdapterParameters.model_validate({"components": 10, "whitening": 0.0, **parameters}), SIZES)
+    head = Adapter(AdapterParameters.model_validate({"components": 10, "whitening": 0.0, **parameters}), GIVEN)
     head.fit(features() if data is None else data, seed)
     return head.eval()
 
 
 def flat(data: torch.Tensor) -> np.ndarray:
     """Return the centred `(n, d)` images that the PCA sees, made by the head that it builds on."""
-    head = Centred(CentredParameters(), SIZES)
+    head = Centred(CentredParameters(), GIVEN)
     head.fit(features(), 0)
     images = head.reduce(data).mean(dim=1).double().numpy()
     head_images = head.reduce(features()).mean(dim=1).double().numpy()
@@ -109,7 +110,7 @@ def test_the_fit_is_seeded() -> None:
 
 def test_the_state_comes_back() -> None:
     head = fitted(components=4, whitening=0.2)
-    again = Adapter(head.parameters_, SIZES)
+    again = Adapter(head.parameters_, GIVEN)
     again.load_state_dict(head.state_dict())
     again.eval()
     assert torch.equal(again.embed(again.reduce(features(seed=1))), head.embed(head.reduce(features(seed=1))))

@@ -1,9 +1,10 @@
-"""The head that learns nothing."""
+"""The model that learns nothing."""
 
 import numpy as np
 import pytest
 import torch
 
+from tlk.models.base import Given
 from tlk.models.centred import Centred
 from tlk.models.registry import CentredParameters
 
@@ -16,7 +17,7 @@ def features(n: int = 6, orientations: int = 2, seed: int = 0) -> torch.Tensor:
 
 
 def fitted() -> Centred:
-    head = Centred(CentredParameters(), SIZES)
+    head = Centred(CentredParameters(), Given(SIZES))
     head.fit(features(), seed=0)
     return head
 
@@ -55,13 +56,13 @@ def test_forward_changes_nothing_and_there_is_nothing_to_learn() -> None:
 
 
 def test_the_state_comes_back() -> None:
-    head, again = fitted(), Centred(CentredParameters(), SIZES)
+    head, again = fitted(), Centred(CentredParameters(), Given(SIZES))
     again.load_state_dict(head.state_dict())
     assert torch.equal(again.reduce(features(seed=1)), head.reduce(features(seed=1)))
 
 
 @pytest.mark.parametrize("data", [torch.ones(4, 2, 8), torch.zeros(1, 1, 8)])
 def test_constant_features_give_no_nan(data: torch.Tensor) -> None:
-    head = Centred(CentredParameters(), SIZES)
+    head = Centred(CentredParameters(), Given(SIZES))
     head.fit(data, seed=0)
     assert torch.isfinite(head.embed(head.reduce(data))).all()

@@ -57,7 +57,7 @@ def test_top_2_is_that_of_the_embeddings(embedded: Make, accelerator: Accelerato
 
 def test_lists_are_shorter_where_few_are_held_out(embedded: Make, accelerator: Accelerator, linear: Linear) -> None:
     examples = embedded(2)
-    scores = validate(Embeddings(linear), Triplet(TripletParameters()), examples, examples, 16, False, 0, accelerator)
+    scores = validate(Embeddings(linear), Triplet(TripletParameters()), examples, examples, 16, True, 0, accelerator)
     assert scores.top_2 == 1  # two picks of two
 
 

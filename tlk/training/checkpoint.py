@@ -1,15 +1,18 @@
 """The full state of a training at the end of an epoch: killed at any moment, it goes on as if nothing had happened."""
 
 import json
+import random
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tlk.errors import UserError
 from tlk.files import write_json
 
 # Between two savings: a state is written when losing what came after it would be a pity.
@@ -46,13 +49,26 @@ class Checkpoint:
                 shutil.rmtree(old, ignore_errors=True)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-        """Put the latest state back into what the accelerator prepared, and return its progress and tensors."""
+        """Put the latest state back into what the accelerator prepared, and return its progress and tensors.
+
+        Raises:
+            UserError: it is damaged; what was loaded by then stays half loaded, so that nothing may go on from it.
+        """
         states = self._states()
         if not states:
             return None
-        self._accelerator.load_state(str(states[-1]))
-        progress: dict[str, Any] = json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))
-        return progress, load_file(states[-1] / "kept.safetensors")
+        python, numbers = random.getstate(), np.random.get_state()  # Accelerate's state has these: not ours to turn back
+        try:
+            self._accelerator.load_state(str(states[-1]))
+            progress: dict[str, Any] = json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))
+            return progress, load_file(states[-1] / "kept.safetensors")
+        except Exception as error:  # each of these readers raises a kind of its own for every fault
+            why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            remedy = "remove this folder and resume: this one model is then trained from its beginning"
+            raise UserError(f"cannot read {states[-1]}: {why}\n{remedy}") from error
+        finally:
+            random.setstate(python)
+            np.random.set_state(numbers)
 
     def remove(self) -> None:
         """Remove all states: the training is done."""

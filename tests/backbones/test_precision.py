@@ -1,0 +1,36 @@
+"""Half precision only where it is computed natively."""
+
+import pytest
+import torch
+
+from tlk.backbones import precision
+from tlk.backbones.precision import native_precision
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [((6, 1), torch.float16), ((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
+def test_gpus_before_ampere_have_no_bfloat16(
+    capability: tuple[int, int], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert native_precision(torch.device("cuda")) == expected
+
+
+@pytest.mark.parametrize(("has_bf16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_processor_without_bfloat16_keeps_full_precision(
+    has_bf16: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_bf16", lambda: has_bf16)
+    assert native_precision(torch.device("cpu")) == expected
+
+
+def test_other_devices_keep_full_precision() -> None:
+    assert native_precision(torch.device("mps")) == torch.float32
+
+
+def test_probes_that_this_torch_lacks_say_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    for probe in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.delattr(torch.cpu, probe, raising=False)
+    assert native_precision(torch.device("cpu")) == torch.float32

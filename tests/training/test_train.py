@@ -1,0 +1,354 @@
+"""Trainings: they learn what can be learned, nothing where there is nothing, and never look at what they are scored on."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from tlk.errors import UserError
+from tlk.metrics import bootstrap_interval, expected_top_k
+from tlk.models.base import Model
+from tlk.recipe import Recipe
+from tlk.scoring.similarity import count_beating
+from tlk.training import train as module
+from tlk.training.accelerator import make_accelerator
+from tlk.training.embed import embed_images
+from tlk.training.examples import Examples
+from tlk.training.history import Epoch, best_epoch
+from tlk.training.loop import Job, Listener
+from tlk.training.models import build_model, load_model, save_model
+from tlk.training.scorer import scorer_of
+from tlk.training.train import Histories, Trainer
+
+Make = Callable[..., Examples]
+MakeRecipe = Callable[..., Recipe]
+MakeTrainer = Callable[..., Trainer]
+
+CENTRED = {"model": {"name": "centred"}, "loss": None, "training": None}
+SCORED = 150
+
+
+def split(examples: Examples) -> tuple[Examples, Examples]:
+    count = len(examples)
+    return examples.of(np.arange(count - SCORED)), examples.of(np.arange(count - SCORED, count))
+
+
+def train(trainer: Trainer, examples: Examples, seed: int = 0) -> tuple[Model, Histories]:
+    return trainer.train(examples, seed, None, Listener())
+
+
+def embeddings(model: Model, examples: Examples, accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray]:
+    inputs = examples.inputs.reduced(model, examples.images)
+    left, right = (embed_images(model, inputs, side, accelerator) for side in (examples.left, examples.right))
+    return left.cpu().numpy(), right.cpu().numpy()
+
+
+def top_2(model: Model, scored: Examples) -> np.ndarray:
+    queries, gallery = embeddings(model, scored, make_accelerator(torch.device("cpu"), "fp32"))
+    beating = count_beating(queries, gallery, scorer_of(model))
+    return expected_top_k(beating, len(beating) - 1, 20, 2)
+
+
+def test_training_beats_the_untrained_model_by_far(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    learned, scored = split(embedded())
+    untrained, histories = train(trainer(recipe(**CENTRED)), learned)
+    assert histories == {}
+    assert not untrained.training
+    trained, histories = train(trainer(recipe()), learned)
+    assert list(histories) == ["training"]
+    assert histories["training"][-1].loss < histories["training"][0].loss
+    assert not trained.training
+    assert top_2(trained, scored).mean() > top_2(untrained, scored).mean() + 0.15
+    assert top_2(trained, scored).mean() > 0.5
+
+
+def test_shuffled_pairs_stay_at_chance(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    """No signal: whatever leaks between training and scoring would lift this above one in ten."""
+    outcomes = []
+    for seed in range(3):
+        learned, scored = split(embedded(shuffled=seed))
+        model, _ = train(trainer(recipe()), learned, seed)
+        outcomes.append(top_2(model, scored))
+    low, high = bootstrap_interval(np.concatenate(outcomes))
+    assert low <= 0.10 <= high
+
+
+def test_a_leak_would_be_seen(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    """The check above can fail: scored on the shuffled pairs that it learned, the model is far from chance."""
+    shuffled = embedded(shuffled=0)
+    patient = recipe(training={"epochs": 30, "batch_size": 128, "learning_rate": 5e-3, "patience": 12})
+    model, _ = train(trainer(patient), shuffled)
+    low, _ = bootstrap_interval(top_2(model, shuffled))
+    assert low > 0.10
+
+
+def test_same_seed_same_weights(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    learned = embedded(200)
+    short = trainer(recipe(training={"epochs": 3, "batch_size": 64}))
+    one, two, other = (train(short, learned, seed)[0].linear.weight for seed in (1, 1, 2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+def test_training_leaves_the_global_random_states_alone(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer
+) -> None:
+    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"epochs": 1}}
+    both = recipe(mining={"name": "hard"}, pretraining=stage, training={"epochs": 2})
+    torch.manual_seed(5)
+    np.random.seed(5)
+    random.seed(5)
+    before = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    train(trainer(both), embedded(100))
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]
+    assert random.getstate() == before[2]
+
+
+def test_a_trained_model_is_written_and_read_again(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, accelerator: Accelerator, tmp_path: Path
+) -> None:
+    learned, scored = split(embedded(300))
+    chosen = trainer(recipe(training={"epochs": 3}))
+    model, _ = train(chosen, learned)
+    save_model(model, tmp_path / "model.safetensors")
+    again = load_model(chosen.recipe, chosen.given, tmp_path / "model.safetensors")
+    for side, same in zip(
+        embeddings(model, scored, accelerator), embeddings(again, scored, accelerator), strict=True
+    ):
+        np.testing.assert_array_equal(side, same)
+
+
+def test_too_few_pairs_are_said(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    with pytest.raises(UserError, match=r"3 pairs in 3 groups are too few"):
+        train(trainer(recipe()), embedded(3))
+
+
+def test_one_group_cannot_be_split(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    examples = embedded(40)
+    alone = Examples(examples.inputs, examples.left, examples.right, np.zeros(40, np.int64))
+    with pytest.raises(UserError, match="1 groups"):
+        train(trainer(recipe()), alone)
+
+
+def test_a_loss_that_runs_away_is_said(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    wild = recipe(loss={"name": "contrastive"}, training={"learning_rate": 1e6, "epochs": 30, "batch_size": 32})
+    with pytest.raises(UserError, match="lower training.learning_rate"):
+        train(trainer(wild), embedded(100))
+
+
+PIXELS = {"size": 16, "colour": "grey"}
+CONVNET = {"name": "convnet", "filters": (8, 16), "kernels": (3,), "dense": (32,), "unit_length": False}
+TRAINING = {"epochs": 12, "batch_size": 16, "learning_rate": 3e-3, "patience": 12}
+KINDS: dict[str, dict[str, Any]] = {
+    "contrastive": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "contrastive", "margin": 5.0}},
+    "triplet": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "triplet"}},
+    "triplet, mined": {
+        "pixels": PIXELS,
+        "model": CONVNET,
+        "loss": {"name": "triplet"},
+        "mining": {"name": "semi_hard", "subset": 50, "k": 5},
+    },
+    "info_nce": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "info_nce"}},
+    "cosine_margin": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "cosine_margin"}},
+    "images": {
+        "pixels": PIXELS,
+        "model": {"name": "autoencoder", "layers": 2, "encoder_filters": 8, "decoder_filters": 8},
+        "loss": {"name": "reconstruction"},
+        "training": {**TRAINING, "watch": "loss"},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_of_loss_learns(
+    pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, kind: str
+) -> None:
+    """The loss falls, and new pairs are found far more often than the two of twenty that chance finds."""
+    examples = pictured(180)
+    learned, scored = examples.of(np.arange(120)), examples.of(np.arange(120, 180))
+    model, histories = train(trainer(recipe(**{"training": TRAINING, **KINDS[kind]})), learned)
+    rows = histories["training"]
+    margin = 0.9 if kind != "images" else 0.99  # noise in the pictures cannot be drawn
+    first, best = rows[0], min(rows, key=lambda row: row.inner_loss or 0.0)
+    assert rows[-1].loss < margin * first.loss
+    if kind != "triplet, mined":
+        assert best.inner_loss is not None
+        assert best.inner_loss < (first.inner_loss or 0.0)
+    low, _ = bootstrap_interval(top_2(model, scored))
+    assert low > 0.3
+
+
+def test_verdicts_are_learned(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    training = {"epochs": 25, "batch_size": 64, "learning_rate": 3e-3, "watch": "accuracy", "patience": 25}
+    verdicts = recipe(
+        model={"name": "adaptation", "hidden": 64}, loss={"name": "binary_cross_entropy"}, training=training
+    )
+    learned, scored = split(embedded(1200))
+    model, histories = train(trainer(verdicts), learned)
+    rows = histories["training"]
+    assert rows[-1].loss < 0.9 * rows[0].loss
+    assert max(row.inner_accuracy or 0 for row in rows) > 0.65
+    low, _ = bootstrap_interval(top_2(model, scored))
+    assert low > 0.15
+
+
+def test_pretraining_on_images_learns_without_labels(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    """Barlow Twins on two looks of each image, and one epoch so short that it changes nothing afterwards."""
+    stage = {
+        "on": "images",
+        "loss": {"name": "barlow_twins", "redundancy": 0.1},
+        "training": {"epochs": 15, "batch_size": 128, "learning_rate": 3e-3, "watch": "loss", "patience": 15},
+    }
+    learned, scored = split(embedded())
+    idle = {"epochs": 1, "learning_rate": 1e-9}
+    examples = Examples(learned.inputs, learned.left, learned.right, learned.group)
+    pretrained, histories = train(trainer(recipe(pretraining=stage, training=idle)), examples)
+    plain, _ = train(trainer(recipe(training=idle)), examples)
+    assert list(histories) == ["pretraining", "training"]
+    rows = histories["pretraining"]
+    assert rows[-1].loss < 0.8 * rows[0].loss
+    assert (rows[-1].inner_loss or 1e9) < (rows[0].inner_loss or 0.0)
+    assert not torch.equal(pretrained.linear.weight, plain.linear.weight)
+    assert top_2(pretrained, scored).mean() > 0.2
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs that a training is made of; nothing is trained."""
+    made: list[Job] = []
+
+    def fit(job: Job, accelerator: Accelerator, checkpoint: object) -> list[Epoch]:
+        made.append(job)
+        return []
+
+    monkeypatch.setattr(module, "fit", fit)
+    return made
+
+
+def test_the_inner_split_holds_whole_groups_that_are_never_learned_from(
+    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[np.ndarray] = []
+    group = np.arange(200) // 4
+    pictures = recipe(pixels=PIXELS, model=CONVNET, training={"inner_fraction": 0.2, "batch_size": 16})
+
+    def validate(step: object, loss: object, held_out: Examples, *rest: object) -> None:
+        held.append(held_out.left)
+
+    monkeypatch.setattr(module, "validate", validate)
+    train(trainer(pictures), numbered(200, group))
+    (job,) = jobs
+    assert job.validate is not None
+    job.validate()
+    learned = torch.cat([batch.anchors[:, 0] for batch in job.batches(0)]).numpy()
+    assert len(held[0]) == 40
+    assert sorted([*learned, *held[0]]) == list(range(200))
+    assert set(group[learned]).isdisjoint(group[held[0]])
+    assert len(list(job.batches(0))) == job.steps_in_epoch == 10
+
+
+def test_a_split_by_shares_says_how_much_is_held_out(
+    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    shares = recipe(split="60/20/20", pixels=PIXELS, model=CONVNET, training={"batch_size": 2})
+    train(trainer(shares), numbered(80))
+    assert sum(len(batch) for batch in jobs[0].batches(0)) == 60  # 20 of these 80 validate
+
+
+def test_a_pretraining_on_images_sees_the_unlabelled_too(
+    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"batch_size": 64}}
+    stages = recipe(pixels=PIXELS, model=CONVNET, pretraining=stage, loss={"name": "triplet"})
+    train(trainer(stages, np.arange(500, 530)), numbered(100))
+    first, second = jobs
+    seen = torch.cat([batch.anchors for batch in first.batches(0)])
+    twins = torch.cat([batch.positives for batch in first.batches(0)])
+    assert torch.equal(seen[:, 0], twins[:, 0])  # each image is its own match
+    assert not torch.equal(seen[:, 1], twins[:, 1])  # in another look
+    numbers = seen[:, 0].tolist()
+    assert len(numbers) == len(set(numbers)) == 2 * 85 + 30
+    assert set(range(500, 530)) < set(numbers)
+    labelled = torch.cat([batch.anchors[:, 0] for batch in second.batches(0)]).tolist()
+    assert set(labelled) == {number for number in numbers if number < 100}  # never the inner split's
+
+
+def test_the_unlabelled_are_reduced_like_the_rest(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"batch_size": 400}}
+    everything, unlabelled = embedded(120), np.concatenate([np.arange(100, 120), np.arange(220, 240)])
+    chosen = trainer(recipe(pretraining=stage), unlabelled)
+    model, _ = train(chosen, everything.of(np.arange(100)))
+    (batch,) = jobs[0].batches(0)
+    possible = model.reduce(everything.inputs.whole(np.arange(240))).flatten(0, 1)  # in both orientations
+    nearest = torch.cdist(batch.anchors, possible).min(dim=1)
+    assert nearest.values.max() < 1e-3
+    assert set(unlabelled) <= set((nearest.indices // 2).tolist())
+
+
+def test_what_is_fitted_does_not_see_the_inner_split(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    examples = embedded(100)
+    model, _ = train(trainer(recipe()), examples)
+    fitted = build_model(recipe(), trainer(recipe()).given, 0)
+    fitted.fit(examples.inputs.whole(examples.images), 0)
+    assert not torch.allclose(model.mean, fitted.mean, atol=1e-6)
+
+
+def test_refit_learns_from_all_pairs_for_as_long_as_it_is_told(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"epochs": 9, "batch_size": 16}}
+    chosen = trainer(recipe(pretraining=stage, training={"epochs": 30, "batch_size": 16, "patience": 1}))
+    chosen.refit(embedded(48), {"pretraining": 4, "training": 7}, 0, Listener())
+    assert [job.settings.epochs for job in jobs] == [4, 7]
+    assert all(job.validate is None for job in jobs)
+    assert [sum(len(batch) for batch in job.batches(0)) for job in jobs] == [96, 48]
+
+
+def test_refit_runs_to_the_end(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    epochs: list[Epoch] = []
+
+    class Hearing(Listener):
+        def epoch(self, row: Epoch) -> None:
+            epochs.append(row)
+
+    chosen = trainer(recipe(training={"epochs": 2, "patience": 1, "batch_size": 64}))
+    model = chosen.refit(embedded(100), {"training": 5}, 0, Hearing())
+    assert [row.epoch for row in epochs] == [1, 2, 3, 4, 5]
+    assert best_epoch(epochs, "top_2") == 5
+    assert not model.training
+    untrained = trainer(recipe(**CENTRED)).refit(embedded(20), {}, 0, Listener())
+    assert torch.allclose(untrained.mean, embedded(20).inputs.vectors.mean((0, 1)), atol=1e-6)
+
+
+def test_mixed_precision_runs_here_and_keeps_weights_in_full(
+    pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tlk.training.accelerator.native_precision", lambda device: torch.bfloat16)
+    mixed = recipe(pixels=PIXELS, model=CONVNET, loss={"name": "triplet"}, training={**TRAINING, "precision": "mixed"})
+    seen: list[torch.dtype] = []
+
+    def hook(module: torch.nn.Module, inputs: Any, outputs: Tensor) -> None:
+        seen.append(outputs.dtype)
+
+    accelerator = make_accelerator(torch.device("cpu"), "mixed")
+    with torch.nn.modules.module.register_module_forward_hook(
+        lambda module, inputs, outputs: (
+            hook(module, inputs, outputs) if isinstance(module, torch.nn.Conv2d) else None
+        )
+    ):
+        model, histories = train(trainer(mixed, on=accelerator), pictured(80))
+    assert torch.bfloat16 in seen  # whether or not this processor computes it natively
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    rows = histories["training"]
+    assert rows[-1].loss < 0.9 * rows[0].loss
