@@ -44,8 +44,9 @@ def test_every_packaged_recipe_loads_and_survives_a_round_trip(name: str) -> Non
 
 def test_the_package_has_recipes_with_and_without_weights_and_training() -> None:
     recipes = [load_recipe(name) for name in recipe_names()]
-    kinds = {(recipe.embedding.backbone is not None, recipe.training is not None) for recipe in recipes}
+    kinds = {(recipe.uses_backbone, recipe.training is not None) for recipe in recipes}
     assert kinds == {(False, False), (False, True), (True, False), (True, True)}
+    assert {recipe.model["name"] for recipe in recipes} == set(MODELS)
 
 
 def test_an_unknown_recipe_gets_a_suggestion_or_the_list() -> None:
@@ -132,6 +133,20 @@ def test_each_fault_is_named(change: dict[str, Any], fault: str) -> None:
     assert len(str(caught.value).split("\n")) <= 3
 
 
+@pytest.mark.parametrize(
+    ("split", "inner"), [("60/20/20", 0.25), ("70/15/15", 15 / 85), ("1/1/98", 0.5), ("98/1/1", 1 / 99)]
+)
+def test_the_shares_of_a_split_say_what_validates(split: str, inner: float) -> None:
+    recipe = load_recipe("adapter", [f"split={split}", "training.inner_fraction=0.4"])
+    assert recipe.shares == tuple(map(int, split.split("/")))
+    assert recipe.inner_fraction == pytest.approx(inner)
+
+
+def test_with_folds_the_training_says_what_validates() -> None:
+    assert load_recipe("adapter", ["training.inner_fraction=0.4"]).inner_fraction == 0.4
+    assert load_recipe("thumbnail").inner_fraction == 0
+
+
 @pytest.mark.parametrize("at", ["lasst", 1.5, 0, True, ["last"]])
 def test_a_view_at_no_place_is_one_fault(at: Any) -> None:
     embedding = {"backbone": "resnet18", "views": [{"at": "last"}, {"at": at, "cels": 2}]}
@@ -215,6 +230,27 @@ def test_a_backbone_replaces_the_recipes_own() -> None:
     assert "embedding.backbone: " in message_of("frozen", backbone="")
 
 
+@pytest.mark.parametrize("name", [n for n in recipe_names() if load_recipe(n).pixels and load_recipe(n).uses_backbone])
+def test_a_backbone_replaces_the_models_own(name: str) -> None:
+    recipe = load_recipe(name, backbone="resnet50")
+    assert recipe.model["backbone"] == "resnet50"
+    assert recipe.model == load_recipe(name).model | {"backbone": "resnet50"}
+
+
+def test_a_backbone_may_be_the_models_unnamed_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    document = {key: value for key, value in MINIMAL.items() if key != "embedding"} | {"pixels": {}, "training": {}}
+    path.write_text(tomli_w.dumps(document | {"model": {"name": "network"}, "loss": {"name": "info_nce"}}))
+    assert load_recipe(str(path)).uses_backbone
+    assert load_recipe(str(path), backbone="resnet50").model["backbone"] == "resnet50"
+
+
+@pytest.mark.parametrize("name", ["siamese-scratch", "autoencoder", "descriptors"])
+def test_recipes_from_scratch_use_no_backbone(name: str) -> None:
+    assert not load_recipe(name).uses_backbone
+    assert "uses no backbone" in message_of(name, backbone="resnet50")
+
+
 def test_a_recipe_does_not_change_and_checking_it_leaves_the_document_as_it_was() -> None:
     document = read_document("adapter")
     recipe = parse_recipe(document, "adapter")
@@ -233,10 +269,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
     max_leaves=4,
 )
-PLACES = ["name", "seed", "embedding", "model", "loss", "training", "embedding.views", "embedding.descriptors"]
+PLACES = ["name", "seed", "split", "embedding", "pixels", "model", "loss", "mining", "training", "pretraining"]
+INNER = ["embedding.views", "embedding.descriptors", "embedding.backbone", "model.name", "loss.name", "training.epochs"]
 
 
-@given(st.sampled_from([*PLACES, "model.name", "loss.name", "training.epochs", "embedding.backbone"]), VALUES)
+@given(st.sampled_from([*PLACES, *INNER]), VALUES)
 def test_any_value_anywhere_is_a_recipe_or_a_user_error(place: str, value: Any) -> None:
     document = read_document("adapter")
     *tables, key = place.split(".")

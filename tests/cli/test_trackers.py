@@ -26,7 +26,10 @@ def test_tensorboard_gets_the_numbers_of_the_history(
 
 
 def test_a_tracker_that_is_unknown_or_missing_is_said(
-    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    competition_folder: Path,
+    workspace_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
     assert run(["train", "thumbnail", "--log-with", "paper"]) == 2

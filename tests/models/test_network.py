@@ -67,6 +67,17 @@ def test_below_the_first_trained_stage_nothing_moves(backbone: str, train: Train
     assert train(model, pixels()) == names_from(backbone, "late") | HEAD  # and no statistic at all
 
 
+def test_what_does_not_learn_is_never_in_training_mode(backbone: str) -> None:
+    """Dropout or stochastic depth below the first trained stage would blur what is taken as given."""
+    model = built(backbone, "last")
+    first, *_, last = find_stages(model.network)
+    assert model.train().training
+    assert last.training
+    assert not first.training
+    assert not model.eval().head.training
+    assert model.train().head.training
+
+
 def test_from_the_input_all_layers_learn_and_pretrained_statistics_stay(tiny: str, train: Train) -> None:
     model = built(tiny, "input")
     assert statistics(model)

@@ -17,7 +17,7 @@ from tlk.training.inputs import EmbeddingInputs
 from tlk.training.train import Trainer
 
 WIDTH = 64
-SIDE = 16
+SIDE = 8
 
 Document = dict[str, Any]
 
@@ -65,15 +65,15 @@ def accelerator() -> Accelerator:
 def embedded() -> Callable[..., Examples]:
     """Pairs that share a cause in some directions; louder noise in others drowns it for an untrained cosine."""
 
-    def draw(pairs: int = 500, seed: int = 0, shuffled: int | None = None) -> Examples:
+    def draw(pairs: int = 500, seed: int = 0, shuffled: int | None = None, noise: float = 1.5) -> Examples:
         random = np.random.default_rng(seed)
         mixing = random.normal(size=(WIDTH, WIDTH)) / np.sqrt(WIDTH)
         cause = random.normal(size=(pairs, 1, 16))
 
         def side() -> Tensor:
             own = cause + 0.5 * random.normal(size=(pairs, 2, 16))
-            noise = 1.5 * random.normal(size=(pairs, 1, WIDTH - 16)).repeat(2, axis=1)
-            return torch.from_numpy(np.concatenate([own, noise], axis=2) @ mixing).float()
+            rest = noise * random.normal(size=(pairs, 1, WIDTH - 16)).repeat(2, axis=1)
+            return torch.from_numpy(np.concatenate([own, rest], axis=2) @ mixing).float()
 
         left, right = side(), side()
         if shuffled is not None:
@@ -85,14 +85,16 @@ def embedded() -> Callable[..., Examples]:
 
 @pytest.fixture
 def pictured() -> Callable[..., Examples]:
-    """Pairs of pictures with the same coarse pattern under noise of their own."""
+    """Pairs of pictures with the same faint pattern under stripes of their own, which confuse an untrained network."""
 
     def draw(pairs: int = 120, seed: int = 0) -> Examples:
         random = torch.Generator().manual_seed(seed)
-        coarse = torch.rand(pairs, 1, 4, 4, generator=random)
-        pattern = torch.nn.functional.interpolate(coarse, SIDE).repeat(2, 1, 1, 1)
-        noisy = pattern + 0.4 * torch.rand(pattern.shape, generator=random)
-        return of_pairs(HeldPixels((noisy / 1.4 * 255).to(torch.uint8)), pairs)
+        pattern = torch.rand(pairs, 1, 4, 4, generator=random).repeat(2, 1, 1, 1)
+        pattern = torch.nn.functional.interpolate(pattern, SIDE)
+        stripes = torch.rand(2 * pairs, 1, SIDE, 1, generator=random).expand_as(pattern)
+        noise = torch.rand(pattern.shape, generator=random)
+        pixels = 255 * (0.3 * pattern + 0.6 * stripes + 0.1 * noise)
+        return of_pairs(HeldPixels(pixels.to(torch.uint8)), pairs)
 
     return draw
 
@@ -118,7 +120,7 @@ def recipe() -> Callable[..., Recipe]:
             "source": "",
             "model": {"name": "adapter", "components": 48},
             "loss": {"name": "info_nce"},
-            "training": {"epochs": 30, "batch_size": 128, "learning_rate": 5e-3},
+            "training": {"epochs": 30, "batch_size": 128, "learning_rate": 5e-3, "patience": 12},
         }
         given = {} if "pixels" in tables else {"embedding": {"descriptors": ["thumbnail"]}}
         document = {key: value for key, value in (usual | given | tables).items() if value is not None}

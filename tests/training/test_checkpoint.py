@@ -76,7 +76,7 @@ def case(
         stopped = {**training, "epochs": 9, "patience": 2, "accumulate": 2, "learning_rate": 0.02}
         return recipe(loss={"name": "triplet"}, mining=mining, training=stopped), embedded(120)
     if request.param == "pictures":
-        pixels = {"size": 16, "colour": "grey"}
+        pixels = {"size": 8, "colour": "grey"}
         return recipe(pixels=pixels, model=convnet, loss={"name": "contrastive"}, training=training), pictured(80)
     stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"epochs": 3, "batch_size": 64}}
     return recipe(pretraining=stage, training={**training, "epochs": 3}), embedded(120)

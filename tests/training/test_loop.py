@@ -42,7 +42,9 @@ def batches(epoch: int) -> Iterator[Batch]:
         yield Batch(torch.ones(4, 1), torch.ones(4, 1), None)
 
 
-def job(model: Model, validate: Callable[[], Scores] | None = None, listener: Listener | None = None, **how: Any) -> Job:
+def job(
+    model: Model, validate: Callable[[], Scores] | None = None, listener: Listener | None = None, **how: Any
+) -> Job:
     return Job(
         step=Embeddings(model),
         loss=how.pop("loss", distance),

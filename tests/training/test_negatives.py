@@ -153,9 +153,7 @@ def test_only_the_subset_is_used_and_it_is_drawn_anew(mined: Callable[..., Mined
     assert len(used[0] | used[2] | used[4]) > 20
 
 
-def test_where_nothing_is_found_a_random_one_stands_in(
-    mined: Callable[..., MinedNegatives], grouped: Examples
-) -> None:
+def test_where_nothing_is_found_a_random_one_stands_in(mined: Callable[..., MinedNegatives], grouped: Examples) -> None:
     class Collapsed(Identity):
         def forward(self, inputs: Tensor) -> Tensor:
             return torch.ones(len(inputs), 2)

@@ -34,10 +34,9 @@ class Network(FineTuned):
         self.train()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the `(b, e)` embeddings of `(b, 3, h, w)` pixels, not scaled to length 1."""
+        """Return the `(b, e)` embeddings of `(b, 3, h, w)` pixels."""
         pixels = (as_floats(inputs) - self.mean) / self.deviation
-        outputs: Tensor = self.head(self.network(pixels.contiguous(memory_format=torch.channels_last)))
-        return outputs
+        return self.finish(self.network(pixels.contiguous(memory_format=torch.channels_last)))
 
 
 def _stage(name: str, stages: list[torch.nn.Module]) -> torch.nn.Module:

@@ -51,6 +51,7 @@ class TailParameters(Parameters):
 
     dimensions: int = Field(256, ge=1, le=65_536)
     dropout: float = Field(0.2, ge=0, lt=1)
+    unit_length: bool = True
     frozen: bool = False  # the linear layer alone learns
     rate: float = Field(1.0, gt=0, le=10)  # learning rate of the backbone's layers over that of the linear one
 

@@ -36,6 +36,7 @@ class FineTuned(Model):
         self.network = network
         self._keep_statistics = keep_statistics
         self._rate = parameters.rate
+        self._unit_length = parameters.unit_length
         self.head = nn.Sequential(nn.Dropout(parameters.dropout), nn.Linear(width, parameters.dimensions))
 
     def train(self, mode: bool = True) -> "FineTuned":
@@ -46,6 +47,11 @@ class FineTuned(Model):
             if frozen or (self._keep_statistics and isinstance(module, nn.modules.batchnorm._NormBase)):
                 module.eval()
         return self
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """Return the `(b, e)` embeddings of `(b, d)` pooled ones, at length 1 if the recipe says so."""
+        outputs: Tensor = self.head(pooled).float()
+        return nn.functional.normalize(outputs, dim=1) if self._unit_length else outputs
 
     def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
         """Return the network's trained layers and the linear one, each with its learning rate."""
@@ -99,9 +105,8 @@ class Tail(FineTuned):
             )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the `(b, e)` embeddings of `(b, d)` maps laid out flat, not scaled to length 1."""
-        outputs: Tensor = self.head(self._pooled(inputs))
-        return outputs
+        """Return the `(b, e)` embeddings of `(b, d)` maps laid out flat."""
+        return self.finish(self._pooled(inputs))
 
     def _pooled(self, inputs: Tensor) -> Tensor:
         maps = inputs.float().unflatten(1, self._shape)

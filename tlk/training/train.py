@@ -80,7 +80,8 @@ class Trainer:
         listener: Listener,
     ) -> tuple[Model, Histories]:
         """Fit what is fitted, then go through the stages; the global random states stay as they were."""
-        used = learned.images if held_out is None else np.concatenate([learned.images, held_out.images])
+        held = held_out.images if held_out is not None else np.empty(0, np.int64)
+        used = np.concatenate([learned.images, held, self.unlabelled])
         _fit(model, learned, seed)
         model.to(self.accelerator.device)
         inputs = learned.inputs.reduced(model, used)
