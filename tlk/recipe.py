@@ -33,6 +33,7 @@ class TrainingParameters(Parameters):
     epochs: int = Field(30, ge=1, le=100_000)
     batch_size: int = Field(256, ge=2)  # pairs a step of the optimiser
     accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
+    fresh_negatives: bool = True  # drawn anew in every epoch; else once, before the first
     learning_rate: float = Field(1e-3, gt=0, le=1e6)
     weight_decay: float = Field(0.0, ge=0, le=1e6)
     schedule: Literal["constant", "cosine"] = "constant"

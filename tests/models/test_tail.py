@@ -51,8 +51,10 @@ def test_it_makes_of_a_stages_maps_what_the_whole_network_makes(backbone: str, a
     model = built(backbone, at, dimensions=7).eval()
     maps, final = seen(backbone, at)
     assert not torch.allclose(final[0], final[1], rtol=1e-3, atol=1e-5)
-    torch.testing.assert_close(model(maps), model.head(final), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(model(maps), nn.functional.normalize(model.head(final)), rtol=1e-3, atol=1e-5)
     assert model(maps).shape == (3, 7)
+    longer = built(backbone, at, dimensions=7, unit_length=False).eval()
+    torch.testing.assert_close(longer(maps), longer.head(final), rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("at", STAGES)

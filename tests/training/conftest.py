@@ -87,13 +87,13 @@ def embedded() -> Callable[..., Examples]:
 def pictured() -> Callable[..., Examples]:
     """Pairs of pictures with the same faint pattern under stripes of their own, which confuse an untrained network."""
 
-    def draw(pairs: int = 120, seed: int = 0) -> Examples:
+    def draw(pairs: int = 120, seed: int = 0, faint: float = 0.3) -> Examples:
         random = torch.Generator().manual_seed(seed)
         pattern = torch.rand(pairs, 1, 4, 4, generator=random).repeat(2, 1, 1, 1)
         pattern = torch.nn.functional.interpolate(pattern, SIDE)
         stripes = torch.rand(2 * pairs, 1, SIDE, 1, generator=random).expand_as(pattern)
         noise = torch.rand(pattern.shape, generator=random)
-        pixels = 255 * (0.3 * pattern + 0.6 * stripes + 0.1 * noise)
+        pixels = 255 * (faint * pattern + (0.9 - faint) * stripes + 0.1 * noise)
         return of_pairs(HeldPixels(pixels.to(torch.uint8)), pairs)
 
     return draw

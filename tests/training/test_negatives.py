@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from tlk.errors import UserError
 from tlk.models.base import Model
 from tlk.recipe import Recipe
 from tlk.training import negatives as module
@@ -196,3 +197,15 @@ def test_what_was_mined_goes_into_a_state_and_back(
         np.testing.assert_array_equal(again.draw(epoch), source.draw(epoch))
     assert len(embedding_calls) == calls
     assert not np.array_equal(mined(refresh=4, seed=1).draw(1), source.draw(1))
+
+
+def test_negatives_drawn_once_stay(numbered: Make) -> None:
+    examples = numbered(40)
+    once, anew = RandomNegatives(examples, 1, fresh=False), RandomNegatives(examples, 1)
+    assert (once.draw(0) == once.draw(7)).all()
+    assert (anew.draw(0) != anew.draw(7)).any()
+
+
+def test_where_all_pairs_are_one_group_there_are_no_negatives(numbered: Make) -> None:
+    with pytest.raises(UserError, match="no negatives"):
+        RandomNegatives(numbered(5, np.zeros(5, np.int64)), 1)

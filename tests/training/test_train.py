@@ -82,8 +82,7 @@ def test_shuffled_pairs_stay_at_chance(embedded: Make, recipe: MakeRecipe, train
 def test_a_leak_would_be_seen(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
     """The check above can fail: scored on the shuffled pairs that it learned, the model is far from chance."""
     shuffled = embedded(shuffled=0)
-    patient = recipe(training={"epochs": 30, "batch_size": 128, "learning_rate": 5e-3, "patience": 12})
-    model, _ = train(trainer(patient), shuffled)
+    model, _ = train(trainer(recipe()), shuffled)
     low, _ = bootstrap_interval(top_2(model, shuffled))
     assert low > 0.10
 
@@ -142,77 +141,82 @@ def test_a_loss_that_runs_away_is_said(embedded: Make, recipe: MakeRecipe, train
 
 
 PIXELS = {"size": 8, "colour": "grey"}
-CONVNET = {"name": "convnet", "filters": (8, 16), "kernels": (3,), "dense": (32,), "unit_length": False}
-TRAINING = {"epochs": 12, "batch_size": 16, "learning_rate": 3e-3, "patience": 12}
-KINDS: dict[str, dict[str, Any]] = {
-    "contrastive": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "contrastive", "margin": 5.0}},
-    "triplet": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "triplet"}},
-    "triplet, mined": {
-        "pixels": PIXELS,
-        "model": CONVNET,
-        "loss": {"name": "triplet"},
-        "mining": {"name": "semi_hard", "subset": 50, "k": 5},
-    },
-    "info_nce": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "info_nce"}},
-    "cosine_margin": {"pixels": PIXELS, "model": CONVNET, "loss": {"name": "cosine_margin"}},
-    "images": {
-        "pixels": PIXELS,
-        "model": {"name": "autoencoder", "layers": 2, "encoder_filters": 8, "decoder_filters": 8},
-        "loss": {"name": "reconstruction"},
-        "training": {**TRAINING, "watch": "loss"},
-    },
+CONVNET = {"name": "convnet", "filters": (8, 16), "kernels": (3,), "dense": (32,)}
+TRAINING = {"epochs": 8, "batch_size": 16, "learning_rate": 5e-3, "patience": 8}
+IDLE = {"epochs": 1, "learning_rate": 1e-9}  # so slow that nothing changes
+LOSSES: dict[str, dict[str, Any]] = {
+    "contrastive": {"loss": {"name": "contrastive", "margin": 1.0}},
+    "triplet": {"loss": {"name": "triplet"}},
+    "triplet, mined": {"loss": {"name": "triplet"}, "mining": {"name": "semi_hard", "subset": 50, "k": 5}},
+    "info_nce": {"loss": {"name": "info_nce"}},
+    "cosine_margin": {"loss": {"name": "cosine_margin"}},
 }
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_every_kind_of_loss_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, kind: str) -> None:
-    """The loss falls, and new pairs are found far more often than the two of twenty that chance finds."""
-    examples = pictured(180)
-    learned, scored = examples.of(np.arange(120)), examples.of(np.arange(120, 180))
-    model, histories = train(trainer(recipe(**{"training": TRAINING, **KINDS[kind]})), learned)
+def pictures(pictured: Make, **how: float) -> tuple[Examples, Examples]:
+    examples = pictured(220, **how)
+    return examples.of(np.arange(160)), examples.of(np.arange(160, 220))
+
+
+@pytest.mark.parametrize("kind", list(LOSSES))
+def test_every_loss_of_embeddings_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, kind: str) -> None:
+    """The loss falls, and new pairs are found far more often than by the untrained network or by chance."""
+    learned, scored = pictures(pictured)
+    network: dict[str, Any] = {"pixels": PIXELS, "model": CONVNET}
+    untrained, _ = train(trainer(recipe(**network, training=IDLE)), learned)
+    model, histories = train(trainer(recipe(**network, training=TRAINING, **LOSSES[kind])), learned)
     rows = histories["training"]
-    margin = 0.9 if kind != "images" else 0.99  # noise in the pictures cannot be drawn
-    first, best = rows[0], min(rows, key=lambda row: row.inner_loss or 0.0)
-    assert rows[-1].loss < margin * first.loss
-    if kind != "triplet, mined":
-        assert best.inner_loss is not None
-        assert best.inner_loss < (first.inner_loss or 0.0)
+    assert rows[-1].loss < 0.6 * rows[0].loss
+    assert (rows[-1].inner_loss or 9) < 0.8 * (rows[0].inner_loss or 0)
+    assert all(row.inner_accuracy is None for row in rows)
+    assert top_2(model, scored).mean() > top_2(untrained, scored).mean() + 0.3
     low, _ = bootstrap_interval(top_2(model, scored))
-    assert low > 0.3
+    assert low > 0.4
+
+
+def test_reconstruction_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    """The left picture is drawn from the right one: far better than by the mean of all of them."""
+    learned, _ = pictures(pictured, faint=0.9)
+    autoencoder = {"name": "autoencoder", "layers": 2, "encoder_filters": 8, "decoder_filters": 8}
+    training = {**TRAINING, "learning_rate": 1e-2, "watch": "loss"}
+    chosen = recipe(pixels=PIXELS, model=autoencoder, loss={"name": "reconstruction"}, training=training)
+    _, histories = train(trainer(chosen), learned)
+    left = learned.inputs.whole(learned.left)[:, 0].float() / 255
+    mean = torch.nn.functional.binary_cross_entropy(left.mean(dim=0, keepdim=True).expand_as(left), left).item()
+    perfect = torch.nn.functional.binary_cross_entropy(left.clamp(1e-6, 1 - 1e-6), left).item()
+    rows = histories["training"]
+    assert rows[0].loss > mean - 0.01
+    assert (rows[-1].inner_loss or 9) < mean - 0.25 * (mean - perfect)
 
 
 def test_verdicts_are_learned(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
-    training = {"epochs": 25, "batch_size": 64, "learning_rate": 3e-3, "watch": "accuracy", "patience": 25}
-    verdicts = recipe(
-        model={"name": "adaptation", "hidden": 64}, loss={"name": "binary_cross_entropy"}, training=training
-    )
-    learned, scored = split(embedded(1200))
+    training = {"epochs": 12, "batch_size": 64, "learning_rate": 1e-2, "watch": "accuracy", "patience": 12}
+    adaptation = {"name": "adaptation", "hidden": 64, "dropout": 0.2}
+    verdicts = recipe(model=adaptation, loss={"name": "binary_cross_entropy"}, training=training)
+    learned, scored = split(embedded(700, noise=0.5))
     model, histories = train(trainer(verdicts), learned)
     rows = histories["training"]
-    assert rows[-1].loss < 0.9 * rows[0].loss
-    assert max(row.inner_accuracy or 0 for row in rows) > 0.65
+    assert rows[-1].loss < 0.7 * rows[0].loss
+    assert max(row.inner_accuracy or 0 for row in rows) > 0.75
     low, _ = bootstrap_interval(top_2(model, scored))
-    assert low > 0.15
+    assert low > 0.5
 
 
-def test_pretraining_on_images_learns_without_labels(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
-    """Barlow Twins on two looks of each image, and one epoch so short that it changes nothing afterwards."""
-    stage = {
-        "on": "images",
-        "loss": {"name": "barlow_twins", "redundancy": 0.1},
-        "training": {"epochs": 15, "batch_size": 128, "learning_rate": 3e-3, "watch": "loss", "patience": 15},
-    }
-    learned, scored = split(embedded())
-    idle = {"epochs": 1, "learning_rate": 1e-9}
-    examples = Examples(learned.inputs, learned.left, learned.right, learned.group)
-    pretrained, histories = train(trainer(recipe(pretraining=stage, training=idle)), examples)
-    plain, _ = train(trainer(recipe(training=idle)), examples)
+@pytest.mark.parametrize("on", ["pairs", "images"])
+def test_pretraining_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, on: str) -> None:
+    """Barlow Twins on pairs finds matches; on two looks of each image it learns their looks, without any label."""
+    barlow = {"name": "barlow_twins", "redundancy": 0.01}
+    stage = {"on": on, "loss": barlow, "training": {**TRAINING, "batch_size": 64, "watch": "loss"}}
+    network: dict[str, Any] = {"pixels": PIXELS, "model": {**CONVNET, "dense": (16,)}, "training": IDLE}
+    learned, scored = pictures(pictured)
+    untrained, _ = train(trainer(recipe(**network)), learned)
+    model, histories = train(trainer(recipe(**network, pretraining=stage)), learned)
     assert list(histories) == ["pretraining", "training"]
     rows = histories["pretraining"]
-    assert rows[-1].loss < 0.8 * rows[0].loss
-    assert (rows[-1].inner_loss or 1e9) < (rows[0].inner_loss or 0.0)
-    assert not torch.equal(pretrained.linear.weight, plain.linear.weight)
-    assert top_2(pretrained, scored).mean() > 0.2
+    assert rows[-1].loss < 0.5 * rows[0].loss
+    assert (rows[-1].inner_loss or 9) < 0.7 * (rows[0].inner_loss or 0)
+    if on == "pairs":
+        assert top_2(model, scored).mean() > top_2(untrained, scored).mean() + 0.3
 
 
 @pytest.fixture
@@ -285,8 +289,8 @@ def test_the_unlabelled_are_reduced_like_the_rest(
     model, _ = train(chosen, everything.of(np.arange(100)))
     (batch,) = jobs[0].batches(0)
     possible = model.reduce(everything.inputs.whole(np.arange(240))).flatten(0, 1)  # in both orientations
-    nearest = torch.cdist(batch.anchors, possible).min(dim=1)
-    assert nearest.values.max() < 1e-3
+    nearest = torch.cdist(batch.anchors, possible, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
+    assert nearest.values.max() < 1e-4
     assert set(unlabelled) <= set((nearest.indices // 2).tolist())
 
 

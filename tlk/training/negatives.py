@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from tlk.errors import UserError
 from tlk.miners.registry import MINERS
 from tlk.models.base import Model
 from tlk.recipe import Recipe, parameters_of
@@ -23,18 +24,26 @@ _ATTEMPTS = 100
 
 
 class RandomNegatives:
-    """For each pair any right image that is neither its own nor a near-duplicate's."""
+    """For each pair any right image that is neither its own nor a near-duplicate's.
 
-    def __init__(self, examples: Examples, seed: int) -> None:
+    Raises:
+        UserError: all pairs are near-duplicates of each other.
+    """
+
+    def __init__(self, examples: Examples, seed: int, fresh: bool = True) -> None:
+        if (examples.group == examples.group[0]).all():
+            what = f"all {len(examples)} pairs to learn from are near-duplicates of each other"
+            raise UserError(f"{what}: there are no negatives\nbring other pairs, or another fold table")
         self._examples = examples
         self._seed = seed
+        self._fresh = fresh
 
     def __len__(self) -> int:
         return len(self._examples)
 
     def draw(self, epoch: int) -> np.ndarray:
         """Return the `(n,)` numbers, among the pairs, of those whose right images are the negatives."""
-        random = generator(self._seed, "negatives", epoch)
+        random = generator(self._seed, "negatives", epoch if self._fresh else 0)
         group = self._examples.group
         drawn = random.integers(len(group), size=len(group))
         for _ in range(_ATTEMPTS):

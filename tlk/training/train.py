@@ -126,7 +126,7 @@ class Trainer:
         if self.recipe.mining is not None and stage == "training":
             negatives = MinedNegatives(learned, self.recipe, model, self.accelerator, seed)
         elif entry.negatives == "needed":
-            negatives = RandomNegatives(learned, seed)
+            negatives = RandomNegatives(learned, seed, settings.fresh_negatives)
 
         def batches(epoch: int) -> Iterator[Batch]:
             share = Share(self.accelerator.process_index, self.accelerator.num_processes)
