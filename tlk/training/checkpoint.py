@@ -57,10 +57,7 @@ class Checkpoint:
         states = self._states()
         if not states:
             return None
-        python, numbers = (
-            random.getstate(),
-            np.random.get_state(),
-        )  # Accelerate's state has these: not ours to turn back
+        python, numbers = random.getstate(), np.random.get_state()  # Accelerate turns these back, too
         try:
             self._accelerator.load_state(str(states[-1]))
             progress: dict[str, Any] = json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor
 
 from tlk.errors import UserError
@@ -72,7 +73,7 @@ def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None
     while len(history) < settings.epochs and not _is_over(history, settings):
         started, epoch = time.perf_counter(), len(history)
         loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
-        scores = job.validate() if job.validate is not None else None
+        scores = _agreed(job.validate(), accelerator) if job.validate is not None else None
         rate = optimiser.param_groups[0]["lr"]
         history.append(Epoch.of_scores(epoch + 1, loss, scores, rate, time.perf_counter() - started))
         if best_epoch(history, settings.watch) == epoch + 1:
@@ -108,6 +109,11 @@ def _is_over(history: list[Epoch], settings: TrainingParameters) -> bool:
     return bool(history) and len(history) - best_epoch(history, settings.watch) >= settings.patience
 
 
+def _agreed(scores: Scores, accelerator: Accelerator) -> Scores:
+    """Return the first process's scores: where rounding makes them differ, one must not stop while another goes on."""
+    return broadcast_object_list([scores])[0] if accelerator.num_processes > 1 else scores
+
+
 def _train_epoch(
     job: Job,
     prepared: Any,
@@ -129,6 +135,8 @@ def _train_epoch(
         losses.append(stepper(batch.to(accelerator.device)))
         job.listener.step(number + 1, total, losses[-1].item())
     prepared.eval()
+    for buffer in prepared.buffers():  # batch norm has seen another part of the batches in each process
+        broadcast(buffer)
     mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
     if not math.isfinite(mean):
         raise UserError(f"the loss is {mean} in epoch {epoch + 1}\nlower training.learning_rate")

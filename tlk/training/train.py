@@ -12,7 +12,7 @@ from tlk.constants import PICKS
 from tlk.data.folds import split_groups
 from tlk.errors import UserError
 from tlk.losses.registry import LOSSES
-from tlk.models.base import Given, Model
+from tlk.models.base import Given, Model, Verdict
 from tlk.recipe import Recipe, TrainingParameters, parameters_of
 from tlk.seeding import derive_seed
 from tlk.training.checkpoint import Checkpoint
@@ -119,6 +119,8 @@ class Trainer:
         loss_class, parameters = parameters_of(table, LOSSES)
         loss, seed = loss_class(parameters), derive_seed(seed, stage)
         step = STEPS[entry.takes](model)
+        # Every query against the whole gallery: cheap for cosines, for a learned similarity only if it is asked for.
+        ranked = settings.watch == "top_2" or not isinstance(model, Verdict)
         pairs = held_out
         if on == "images":
             learned, held_out = _alone(learned, self.unlabelled), held_out and _alone(held_out, np.empty(0, np.int64))
@@ -134,9 +136,8 @@ class Trainer:
 
         def scores() -> Scores:
             assert held_out is not None and pairs is not None  # noqa: PT018, S101
-            return validate(
-                step, loss, held_out, pairs, settings.batch_size, negatives is not None, seed, self.accelerator
-            )
+            size, needed = settings.batch_size, negatives is not None
+            return validate(step, loss, held_out, pairs, size, needed, seed, self.accelerator, ranked)
 
         return Job(
             step=step,

@@ -24,7 +24,7 @@ class Scores:
     """Of an inner split: the loss, the exact pick-two accuracy, and the share of pairs judged right, if they are."""
 
     loss: float
-    top_2: float
+    top_2: float | None
     accuracy: float | None
 
 
@@ -37,11 +37,12 @@ def validate(
     needs_negatives: bool,
     seed: int,
     accelerator: Accelerator,
+    ranked: bool = True,
 ) -> Scores:
     """Return the scores of a step's model; the draws hang on `seed` alone, so that epochs compare.
 
     The loss is that on `held_out`; it is found on `pairs` how well matches are found: the same, but for a stage that
-    learns without labels.
+    learns without labels; not at all unless `ranked`.
     """
     model: Any = step.model
     step.eval()
@@ -55,7 +56,7 @@ def validate(
             if isinstance(step, Verdicts):
                 judged.append(((outputs[0] > 0) == (outputs[1] > 0.5)).float().mean().item() * len(batch))
     accuracy = sum(judged) / len(held_out) if judged else None
-    return Scores(total / len(held_out), _top_2(model, pairs, accelerator), accuracy)
+    return Scores(total / len(held_out), _top_2(model, pairs, accelerator) if ranked else None, accuracy)
 
 
 def _top_2(model: Model, pairs: Examples, accelerator: Accelerator) -> float:
