@@ -11,15 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from sklearn.decomposition import PCA
 
 from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import View
 from tlk.metrics import expected_top_k
+from tlk.models.base import Given
 from tlk.recipe import load_recipe
 from tlk.scoring.similarity import count_beating
-from tlk.training.heads import PairFeatures, train_head
+from tlk.training.accelerator import make_accelerator
+from tlk.training.examples import Examples
+from tlk.training.inputs import EmbeddingInputs
+from tlk.training.loop import Listener
+from tlk.training.train import Trainer
 
 EPOCHS = 12
 HELLO = "import typer\napp = typer.Typer()\n@app.command()\ndef hello() -> None:\n    print('hello')\napp()\n"
@@ -41,33 +45,35 @@ def compare(what: str, ours: Callable[[], object], bare: Callable[[], object], r
     return ratio
 
 
-def features(pairs: int = 1200, width: int = 6000) -> PairFeatures:
+def draw_sides(pairs: int = 1200, width: int = 6000) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `(n, 2, d)` embeddings of the left and of the right images."""
     random = np.random.default_rng(0)
     cause = random.normal(size=(pairs, 1, 300))
     mixing = random.normal(size=(300, width))
     left, right = (torch.from_numpy((cause + random.normal(size=(pairs, 2, 300))) @ mixing).float() for _ in range(2))
-    return PairFeatures(left, right, (width // 2, width // 2))
+    return left, right
 
 
 def test_training_beside_a_bare_loop() -> None:
     recipe = load_recipe("adapter", [f"training.epochs={EPOCHS}", f"training.patience={EPOCHS}"])
-    data, group = features(), np.arange(1200)
+    whole_left, whole_right = draw_sides()
+    sizes = (whole_left.shape[2] // 2,) * 2
 
     def bare() -> None:
         """The same statistics, the same steps, the same inner score, written down flat."""
         learned, inner = slice(0, 1020), slice(1020, 1200)
-        both = torch.cat([data.left[learned], data.right[learned]])
+        both = torch.cat([whole_left[learned], whole_right[learned]])
         mean = both.mean((0, 1))
 
         def scaled(x: torch.Tensor) -> torch.Tensor:
-            parts = (x - mean).split(data.sizes, -1)
+            parts = (x - mean).split(sizes, -1)
             return torch.cat([torch.nn.functional.normalize(part, dim=-1) for part in parts], -1)
 
         flat = scaled(both).mean(1).numpy()
         pca = PCA(768, svd_solver="randomized", iterated_power=2, random_state=0).fit(flat)
         turn = np.linalg.qr(np.random.default_rng(0).normal(size=(768, 768)))[0]
         axes = torch.from_numpy((pca.components_.T @ turn).astype(np.float32)) * 27
-        left, right = (scaled(side) @ axes for side in (data.left, data.right))
+        left, right = (scaled(side) @ axes for side in (whole_left, whole_right))
         weight = torch.nn.Parameter(torch.eye(768))
         optimiser = torch.optim.AdamW([weight], lr=1e-3, weight_decay=0.0)
         normalise, dropout = torch.nn.functional.normalize, torch.nn.functional.dropout
@@ -88,8 +94,14 @@ def test_training_beside_a_bare_loop() -> None:
                 ]
             expected_top_k(count_beating(*sides), 179, 20, 2).mean()
 
+    examples = Examples(
+        EmbeddingInputs(torch.cat([whole_left, whole_right])), np.arange(1200), np.arange(1200, 2400), np.arange(1200)
+    )
+
     def ours() -> None:
-        train_head(recipe, data, group, 0, Accelerator(cpu=True))
+        accelerator = make_accelerator(torch.device("cpu"), "fp32")
+        trainer = Trainer(recipe, Given(sizes), accelerator, np.empty(0, np.int64))
+        trainer.train(examples, 0, None, Listener())
 
     assert compare("training a head, beside a bare loop", ours, bare) < 1.5
 

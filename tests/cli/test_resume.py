@@ -9,6 +9,7 @@ import pytest
 
 from tlk.cli.main import run
 from tlk.workflows import train as workflow
+from tlk.workflows import train_folds
 
 pytestmark = pytest.mark.slow
 
@@ -22,16 +23,16 @@ def data(competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.M
 
 
 def interrupt_after(folds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = workflow.save_head
+    real = train_folds.save_model
     saved: list[Path] = []
 
-    def save(head: object, path: Path) -> None:
+    def save(model: object, path: Path) -> None:
         if len(saved) == folds:
             raise KeyboardInterrupt
         saved.append(path)
-        real(head, path)  # type: ignore[arg-type]
+        real(model, path)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workflow, "save_head", save)
+    monkeypatch.setattr(train_folds, "save_model", save)
 
 
 def metrics(folder: Path, name: str) -> dict[str, object]:
@@ -104,7 +105,7 @@ def test_resume_finds_the_only_unfinished_run_of_the_recipe(data: Path, monkeypa
     assert metrics(data, "descriptors-2") == metrics(data, "descriptors")
 
 
-def test_a_run_that_lacks_a_head_is_not_averaged(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_lacks_a_model_is_not_averaged(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "thumbnail", "--run", "r"]) == 0
     (data / "runs/r/fold2/model.safetensors").unlink()
     assert run(["predict", "r"]) == 2
@@ -113,13 +114,13 @@ def test_a_run_that_lacks_a_head_is_not_averaged(data: Path, capsys: pytest.Capt
 
 
 def test_a_name_taken_in_the_meantime_is_said(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = workflow.read_features
+    real = workflow.folds_of
 
     def slow(*arguments: object) -> object:
         (data / "runs" / "thumbnail.partial").mkdir(parents=True)  # another process starts
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workflow, "read_features", slow)
+    monkeypatch.setattr(workflow, "folds_of", slow)
     assert run(["train", "thumbnail"]) == 2
 
 

@@ -1,13 +1,11 @@
 """The accelerator: precision by device, trackers by name."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from tlk.errors import UserError
 from tlk.training import accelerator as module
-from tlk.training.accelerator import make_accelerator
+from tlk.training.accelerator import make_accelerator, require_tracker
 
 CPU = torch.device("cpu")
 
@@ -41,14 +39,14 @@ def test_one_process_may_train_in_one_precision_after_another(monkeypatch: pytes
 
 
 def test_an_unknown_tracker_is_said() -> None:
-    with pytest.raises(UserError, match=r"--log-with punchcards: there is tensorboard"):
-        make_accelerator(CPU, "fp32", "punchcards")
+    require_tracker(None)
+    with pytest.raises(UserError, match="--log-with punchcards: there is tensorboard"):
+        require_tracker("punchcards")
 
 
-def test_a_tracker_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*arguments: object) -> list[object]:
-        raise ImportError("no tensorboard here")
-
-    monkeypatch.setattr("accelerate.accelerator.filter_trackers", missing)
+def test_a_tracker_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    require_tracker("tensorboard")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'tlk\[tensorboard\]'"):
-        make_accelerator(CPU, "fp32", "tensorboard", tmp_path)
+        require_tracker("tensorboard")

@@ -1,5 +1,7 @@
 """Learning rates over the steps."""
 
+from itertools import pairwise
+
 import pytest
 
 from tlk.recipe import TrainingParameters
@@ -20,13 +22,13 @@ def test_cosine_falls_from_one_to_almost_nothing() -> None:
     assert values[0] == 1
     assert values[50] == pytest.approx(0.5)
     assert values[25] == pytest.approx(0.5 * (1 + 0.5**0.5))
-    assert all(a > b for a, b in zip(values, values[1:], strict=False))
+    assert all(a > b for a, b in pairwise(values))
     assert 0 < values[-1] < 0.001
 
 
 def test_warm_up_rises_in_equal_steps_then_the_schedule_begins() -> None:
     values = factors(schedule="cosine", warmup=0.2)
-    rises = [b - a for a, b in zip(values[:20], values[1:21], strict=True)]
+    rises = [b - a for a, b in pairwise(values[:21])]
     assert values[0] == pytest.approx(rises[0])  # the first step already learns
     assert rises == pytest.approx([1 / 21] * 20)
     assert values[20] == 1

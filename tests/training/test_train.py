@@ -1,4 +1,4 @@
-"""Trainings: they learn what can be learned, nothing where there is nothing, and never look at what they are scored on."""
+"""Trainings: they learn what is there to learn and nothing else, and never look at what they are scored on."""
 
 import random
 from collections.abc import Callable
@@ -136,7 +136,7 @@ def test_one_group_cannot_be_split(embedded: Make, recipe: MakeRecipe, trainer: 
 
 def test_a_loss_that_runs_away_is_said(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
     wild = recipe(loss={"name": "contrastive"}, training={"learning_rate": 1e6, "weight_decay": 1e6, "batch_size": 32})
-    with pytest.raises(UserError, match="lower training.learning_rate"):
+    with pytest.raises(UserError, match=r"lower training\.learning_rate"):
         train(trainer(wild), embedded(100))
 
 

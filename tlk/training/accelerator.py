@@ -1,18 +1,21 @@
 """Where and in what precision a training runs."""
 
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from tlk.backbones.precision import native_precision
 from tlk.errors import UserError
 
 TRACKERS = ("tensorboard",)
 
+# The others wait for as long as the first process embeds, which for a large collection is hours.
+_PATIENCE = timedelta(days=2)
 _NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "no"}
 
 
@@ -31,12 +34,12 @@ def make_accelerator(
     precision: str,
     log_with: str | None = None,
     folder: Path | None = None,
-    in_stages: bool = False,
+    in_parts: bool = False,
 ) -> Accelerator:
     """Return Accelerate's accelerator; of several processes each gets its own device.
 
     `mixed` precision is bfloat16, or float16 on a GPU that lacks it; a CPU that does not compute it natively keeps full
-    precision, and so do Apple's GPUs. A training `in_stages` may leave a layer out in each of them.
+    precision, and so do Apple's GPUs. A model `in_parts` leaves some out, by its loss.
     """
     AcceleratorState._reset_state()  # one process may train several recipes, each in a precision of its own
     return Accelerator(
@@ -44,5 +47,8 @@ def make_accelerator(
         mixed_precision=_NAMES[native_precision(device)] if precision == "mixed" else "no",
         log_with=log_with,
         project_dir=str(folder) if folder is not None else None,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=in_stages)],
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=in_parts),
+            InitProcessGroupKwargs(timeout=_PATIENCE),
+        ],
     )

@@ -70,11 +70,6 @@ class Checkpoint:
             random.setstate(python)
             np.random.set_state(numbers)
 
-    def remove(self) -> None:
-        """Remove all states: the training is done."""
-        if self._accelerator.is_main_process:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
     def _states(self) -> list[Path]:
         return sorted(self._folder.glob("state-*"), key=lambda path: int(path.name.removeprefix("state-")))
 

@@ -20,8 +20,6 @@ from tlk.seeding import generator
 from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
 
-_ATTEMPTS = 100
-
 
 class RandomNegatives:
     """For each pair any right image that is neither its own nor a near-duplicate's.
@@ -45,13 +43,11 @@ class RandomNegatives:
         """Return the `(n,)` numbers, among the pairs, of those whose right images are the negatives."""
         random = generator(self._seed, "negatives", epoch if self._fresh else 0)
         group = self._examples.group
-        drawn = random.integers(len(group), size=len(group))
-        for _ in range(_ATTEMPTS):
-            own = group[drawn] == group
-            if not own.any():
-                break
-            drawn[own] = random.integers(len(group), size=int(own.sum()))
-        return drawn
+        order = np.argsort(group, kind="stable")  # groups lie side by side, so that one can be stepped over
+        first, last = (np.searchsorted(group[order], group, side) for side in ("left", "right"))
+        drawn = random.integers(len(group) - (last - first))
+        drawn += np.where(drawn >= first, last - first, 0)
+        return np.asarray(order[drawn])
 
 
 class MinedNegatives(RandomNegatives):

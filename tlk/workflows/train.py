@@ -13,6 +13,7 @@ from tlk.data.candidates import build_lists
 from tlk.data.competition import Competition
 from tlk.errors import UserError
 from tlk.files import write_json
+from tlk.models.registry import MODELS
 from tlk.recipe import Recipe, load_recipe
 from tlk.seeding import derive_seed
 from tlk.training.accelerator import make_accelerator, require_tracker
@@ -88,8 +89,8 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
             place, recipe, made_from, options.resume or not accelerator.is_main_process, options.overwrite
         )
     precision = recipe.training.precision if recipe.training else "fp32"
-    in_stages = recipe.pretraining is not None
-    accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_stages)
+    in_parts = len(MODELS[recipe.model["name"]].gives) > 1
+    accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_parts)
     trainer = Trainer(recipe, given, accelerator, np.arange(len(paths), len(paths) + len(more)))
     examples = Examples(inputs, np.arange(len(pairs)), np.arange(len(pairs), 2 * len(pairs)), folds.group)
     oof = train_folds(run, trainer, examples, split, pairs, list_length, reporter)
