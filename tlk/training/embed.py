@@ -14,10 +14,12 @@ _BLOCK = 256  # images
 
 
 @torch.no_grad()
-def embed_images(model: Model, inputs: Inputs, images: np.ndarray, accelerator: Accelerator) -> Tensor:
+def embed_images(
+    model: Model, inputs: Inputs, images: np.ndarray, accelerator: Accelerator, as_is: bool = False
+) -> Tensor:
     """Return the `(n, e)` embeddings of numbered images on the accelerator's device, the model in evaluation mode.
 
-    Each process embeds its part, and all get the whole.
+    `as_is` looks at one orientation alone. Each process embeds its part, and all get the whole.
     """
     was_training = model.training
     model.eval()
@@ -26,7 +28,8 @@ def embed_images(model: Model, inputs: Inputs, images: np.ndarray, accelerator: 
     mine = padded[accelerator.process_index * each :][:each]
     parts = []
     for start in range(0, len(mine), _BLOCK):
-        block = inputs.whole(mine[start : start + _BLOCK]).to(accelerator.device)
+        block = inputs.whole(mine[start : start + _BLOCK])
+        block = (block[:, :1] if as_is else block).to(accelerator.device)
         with accelerator.autocast():
             parts.append(model.embed(block).float())
     model.train(was_training)

@@ -97,7 +97,8 @@ class MinedNegatives(RandomNegatives):
         self.seconds["selecting"] += time.perf_counter() - embedded
 
     def _embed(self, images: np.ndarray) -> Tensor:
-        return embed_images(self._model, self._examples.inputs, images, self._accelerator)
+        # One orientation: half the cost, and it finds the same kind of negatives.
+        return embed_images(self._model, self._examples.inputs, images, self._accelerator, as_is=True)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what mining found last."""
