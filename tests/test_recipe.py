@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tlk.errors import UserError
 from tlk.losses.registry import LOSSES, InfoNCEParameters
 from tlk.models.registry import MODELS, AdapterParameters
-from tlk.recipe import load_recipe, parameters_of, parse_recipe, read_document, recipe_names, recipe_text
+from tlk.recipe import load_recipe, parse_recipe, read_document, recipe_names, recipe_text
+from tlk.registry import parameters_of
 
 MINIMAL = {
     "name": "mine",

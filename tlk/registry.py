@@ -28,3 +28,9 @@ class Entry:
 
 
 Registry = Mapping[str, Entry]
+
+
+def parameters_of(table: Mapping[str, Any], registry: Registry) -> Any:
+    """Return the class named by a checked `model` or `loss` table, and its parameters."""
+    entry = registry[table["name"]]
+    return entry.load(), entry.parameters.model_validate({k: v for k, v in table.items() if k != "name"})

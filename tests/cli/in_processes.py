@@ -16,7 +16,8 @@ from tlk.models.adaptation import Adaptation
 from tlk.models.base import Given, Model
 from tlk.models.convnet import ConvNet
 from tlk.models.registry import AdaptationParameters, ConvNetParameters
-from tlk.recipe import TrainingParameters, parameters_of
+from tlk.recipe_schema import TrainingParameters
+from tlk.registry import parameters_of
 from tlk.training.accelerator import make_accelerator
 from tlk.training.embed import embed_images
 from tlk.training.examples import Batch, Examples, Share, draw_batches

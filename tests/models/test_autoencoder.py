@@ -8,7 +8,8 @@ from tlk.errors import UserError
 from tlk.models.autoencoder import Autoencoder
 from tlk.models.base import Given
 from tlk.models.registry import MODELS, AutoencoderParameters
-from tlk.recipe import load_recipe, parameters_of
+from tlk.recipe import load_recipe
+from tlk.registry import parameters_of
 
 
 def of_recipe(name: str, *settings: str) -> Autoencoder:

@@ -10,7 +10,8 @@ from tlk.errors import UserError
 from tlk.models.base import Given
 from tlk.models.convnet import ConvNet
 from tlk.models.registry import MODELS, ConvNetParameters
-from tlk.recipe import load_recipe, parameters_of
+from tlk.recipe import load_recipe
+from tlk.registry import parameters_of
 
 
 def of_recipe(name: str, *settings: str) -> ConvNet:

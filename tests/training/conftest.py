@@ -10,7 +10,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from tlk.models.base import Given, Model
-from tlk.recipe import Recipe, parse_recipe
+from tlk.recipe import parse_recipe
+from tlk.recipe_schema import Recipe
 from tlk.training.accelerator import make_accelerator
 from tlk.training.examples import Examples
 from tlk.training.inputs import EmbeddingInputs

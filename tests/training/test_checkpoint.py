@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tlk.errors import UserError
 from tlk.models.base import Model
-from tlk.recipe import Recipe
+from tlk.recipe_schema import Recipe
 from tlk.training import checkpoint as module
 from tlk.training import negatives
 from tlk.training.accelerator import make_accelerator

@@ -14,7 +14,7 @@ from tlk.data.source import FolderSource
 from tlk.models.adapter import Adapter
 from tlk.models.base import Given, Model
 from tlk.models.registry import AdapterParameters
-from tlk.recipe import PixelParameters
+from tlk.recipe_schema import PixelParameters
 from tlk.training import inputs as module
 from tlk.training.inputs import EmbeddingInputs, PixelInputs
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tlk.errors import UserError
 from tlk.models.base import Model
-from tlk.recipe import TrainingParameters
+from tlk.recipe_schema import TrainingParameters
 from tlk.training.examples import Batch
 from tlk.training.history import Epoch, best_epoch
 from tlk.training.loop import Job, Listener, fit

@@ -14,7 +14,8 @@ from tlk.backbones.stages import find_stages, look
 from tlk.errors import UserError
 from tlk.models import network, transfer_autoencoder
 from tlk.models.base import Given, Model
-from tlk.recipe import Recipe, load_recipe, recipe_names
+from tlk.recipe import load_recipe, recipe_names
+from tlk.recipe_schema import Recipe
 from tlk.training.models import build_model, load_model, save_model
 
 PRETRAINED = [("barlow-twins", network), ("siamese-augmented", network), ("autoencoder-transfer", transfer_autoencoder)]

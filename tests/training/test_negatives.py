@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tlk.errors import UserError
 from tlk.models.base import Model
-from tlk.recipe import Recipe
+from tlk.recipe_schema import Recipe
 from tlk.training import negatives as module
 from tlk.training.examples import Examples
 from tlk.training.negatives import MinedNegatives, RandomNegatives

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tlk.recipe import TrainingParameters
+from tlk.recipe_schema import TrainingParameters
 from tlk.training.schedule import rate_factor
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, expected_top_k
 from tlk.models.base import Model
-from tlk.recipe import Recipe
+from tlk.recipe_schema import Recipe
 from tlk.scoring.similarity import count_beating
 from tlk.training import train as module
 from tlk.training.accelerator import make_accelerator

@@ -6,7 +6,8 @@ import pytest
 from tlk.data.competition import Pairs
 from tlk.data.folds import Folds, assign_folds
 from tlk.errors import UserError
-from tlk.recipe import Recipe, load_recipe
+from tlk.recipe import load_recipe
+from tlk.recipe_schema import Recipe
 from tlk.workflows.split import split_pairs
 
 PAIRS = 300

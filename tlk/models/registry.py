@@ -1,7 +1,8 @@
 """The models by name. A new one: a file beside this, an entry here, a mirrored test."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -130,3 +131,9 @@ MODELS: dict[str, ModelEntry] = {
         TransferAutoencoderParameters, "tlk.models.transfer_autoencoder:TransferAutoencoder", "pixels", _IMAGES
     ),
 }
+
+
+def has_backbone(model: Mapping[str, Any]) -> bool:
+    """Return whether a `model` table is of a model with a backbone of its own, named there or not."""
+    name = model.get("name")
+    return isinstance(name, str) and name in MODELS and "backbone" in MODELS[name].parameters.model_fields

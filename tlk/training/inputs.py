@@ -11,7 +11,7 @@ from torch import Tensor
 from tlk.data.augment import Augmenter
 from tlk.data.reader import ImageReader
 from tlk.models.base import Model
-from tlk.recipe import PixelParameters
+from tlk.recipe_schema import PixelParameters
 
 _HELD_BYTES = 2_000_000_000  # resized pixels kept in memory; beyond, they come from the pixel cache each time
 _BLOCK = 512  # images

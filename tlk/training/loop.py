@@ -13,7 +13,7 @@ from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor
 
 from tlk.errors import UserError
-from tlk.recipe import TrainingParameters
+from tlk.recipe_schema import TrainingParameters
 from tlk.seeding import derive_seed
 from tlk.training.ahead import ahead
 from tlk.training.checkpoint import Checkpoint

@@ -9,7 +9,8 @@ from tlk.errors import UserError
 from tlk.files import replacing
 from tlk.models.base import Given, Model
 from tlk.models.registry import MODELS
-from tlk.recipe import Recipe, parameters_of
+from tlk.recipe_schema import Recipe
+from tlk.registry import parameters_of
 from tlk.seeding import derive_seed
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from tlk.errors import UserError
 from tlk.miners.registry import MINERS
 from tlk.models.base import Model
-from tlk.recipe import Recipe, parameters_of
+from tlk.recipe_schema import Recipe
+from tlk.registry import parameters_of
 from tlk.seeding import generator
 from tlk.training.embed import embed_images
 from tlk.training.examples import Examples

@@ -5,7 +5,7 @@ Source: Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm Rest
 
 import math
 
-from tlk.recipe import TrainingParameters
+from tlk.recipe_schema import TrainingParameters
 
 
 def rate_factor(settings: TrainingParameters, step: int, steps: int) -> float:

@@ -13,7 +13,8 @@ from tlk.data.folds import split_groups
 from tlk.errors import UserError
 from tlk.losses.registry import LOSSES
 from tlk.models.base import Given, Model, Verdict
-from tlk.recipe import Recipe, TrainingParameters, parameters_of
+from tlk.recipe_schema import Recipe, TrainingParameters
+from tlk.registry import parameters_of
 from tlk.seeding import derive_seed
 from tlk.training.checkpoint import Checkpoint
 from tlk.training.examples import Batch, Examples, Share, batches_in_epoch, draw_batches

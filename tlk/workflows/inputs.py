@@ -16,7 +16,7 @@ from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import Embedder, digest
 from tlk.errors import UserError
 from tlk.models.base import Given
-from tlk.recipe import PixelParameters, Recipe
+from tlk.recipe_schema import PixelParameters, Recipe
 from tlk.training.inputs import EmbeddingInputs, Inputs, PixelInputs
 from tlk.workflows.progress import Reporter
 

@@ -16,7 +16,7 @@ import numpy as np
 from accelerate import Accelerator
 
 from tlk import __version__
-from tlk.recipe import Recipe
+from tlk.recipe_schema import Recipe
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tlk.errors import UserError
 from tlk.files import write_json
-from tlk.recipe import Recipe
+from tlk.recipe_schema import Recipe
 from tlk.workflows.run import PARTIAL, Run, is_run_name
 
 INPUTS = "inputs.json"  # there until the run is complete

@@ -13,7 +13,8 @@ import tomli_w
 from tlk.data.competition import Pairs
 from tlk.errors import UserError
 from tlk.files import replacing, write_text
-from tlk.recipe import Recipe, parse_recipe
+from tlk.recipe import parse_recipe
+from tlk.recipe_schema import Recipe
 from tlk.scoring.similarity import COSINE, Scorer
 
 PARTIAL = ".partial"  # the ending of a run's folder until the run is complete

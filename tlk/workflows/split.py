@@ -7,7 +7,7 @@ import numpy as np
 
 from tlk.data.folds import Folds, split_groups
 from tlk.errors import UserError
-from tlk.recipe import Recipe
+from tlk.recipe_schema import Recipe
 from tlk.seeding import derive_seed
 
 

@@ -14,7 +14,8 @@ from tlk.data.competition import Competition
 from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.models.registry import MODELS
-from tlk.recipe import Recipe, load_recipe
+from tlk.recipe import load_recipe
+from tlk.recipe_schema import Recipe
 from tlk.seeding import derive_seed
 from tlk.training.accelerator import make_accelerator, require_tracker
 from tlk.training.examples import Examples

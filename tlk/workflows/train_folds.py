@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from tlk.data.competition import Pairs
 from tlk.files import write_text
 from tlk.models.base import Model
-from tlk.recipe import Recipe, TrainingParameters
+from tlk.recipe_schema import Recipe, TrainingParameters
 from tlk.scoring.similarity import COSINE
 from tlk.seeding import derive_seed
 from tlk.tables import format_table, parse_table

@@ -1,0 +1,116 @@
+"""What is wrong with a recipe: all of it, in the words of its keys."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
+from tlk.losses.registry import LOSSES
+from tlk.miners.registry import MINERS
+from tlk.models.registry import MODELS, has_backbone
+from tlk.recipe_schema import PixelParameters, Pretraining, Recipe, TrainingParameters
+from tlk.registry import Parameters, Registry
+
+
+def find_faults(document: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a recipe's tables, or with what they make together."""
+    faults = _faults(Recipe, document, "")
+    stage = document.get("pretraining")
+    tables: list[tuple[str, Any, Registry]] = [
+        ("model", document.get("model"), MODELS),
+        ("loss", document.get("loss"), LOSSES),
+        ("mining", document.get("mining"), MINERS),
+        ("pretraining.loss", stage.get("loss") if isinstance(stage, dict) else None, LOSSES),
+    ]
+    for where, table, registry in tables:
+        if isinstance(table, dict):
+            faults += _registry_faults(table, where, registry)
+    return faults or _misfits(Recipe.model_validate(document))
+
+
+def one_line(text: str) -> str:
+    """Return `text` with line ends and other invisible characters escaped."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _faults(schema: type[Parameters], document: Mapping[str, Any], prefix: str) -> list[str]:
+    try:
+        schema.model_validate(document)
+    except ValidationError as error:
+        return [_describe(fault, schema, prefix) for fault in error.errors()]
+    return []
+
+
+def _describe(fault: Any, schema: type[Parameters], prefix: str) -> str:
+    place = fault["loc"]
+    where = one_line(prefix + ".".join(map(str, place)))
+    if fault["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(place[-1]), _known_keys(schema, place[:-1]), n=1)
+        return f"unknown key {where}" + (f" (did you mean {close[0]}?)" if close else "")
+    if fault["type"] == "missing":
+        return f"{where} is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    given = f", not {fault['input']!r:.40}" if isinstance(fault["input"], str | int | float | bool) else ""
+    return f"{where}: {message}{given}" if where else message
+
+
+def _known_keys(schema: type[Parameters], place: Sequence[int | str]) -> list[str]:
+    """Return the keys that the table at `place` below `schema` knows, for suggestions."""
+    tables: Mapping[tuple[str, ...], type[Parameters]] = {
+        (): schema,
+        ("embedding",): EmbeddingParameters,
+        ("embedding", "views"): ViewOfBackbone,
+        ("pixels",): PixelParameters,
+        ("training",): TrainingParameters,
+        ("pretraining",): Pretraining,
+        ("pretraining", "training"): TrainingParameters,
+    }
+    return list(tables[tuple(part for part in place if isinstance(part, str))].model_fields)
+
+
+def _registry_faults(table: Mapping[str, Any], where: str, registry: Registry) -> list[str]:
+    name = table.get("name")
+    if not isinstance(name, str) or name not in registry:
+        return [f"{where}.name: {name!r} is not one of {', '.join(registry)}"]
+    rest = {key: value for key, value in table.items() if key != "name"}
+    return _faults(registry[name].parameters, rest, f"{where}.")
+
+
+def _misfits(recipe: Recipe) -> list[str]:
+    """Return what in a recipe, each table right by itself, does not go together."""
+    model = MODELS[recipe.model["name"]]
+    name, faults = recipe.model["name"], []
+    maps = recipe.embedding is not None and recipe.embedding.keeps_maps
+    given = "pixels" if recipe.pixels is not None else "maps" if maps else "embedding"
+    if given != model.takes:
+        remedy = {"maps": "one view with maps = true", "pixels": "a [pixels] table", "embedding": "pooled views"}
+        faults.append(f"model {name} takes {remedy[model.takes]}, not {given}")
+    if recipe.pixels is not None and recipe.pixels.colour == "grey" and has_backbone(recipe.model):
+        faults.append(f'model {name} has a backbone, which sees colours: pixels.colour = "rgb"')
+    if not model.learns and recipe.loss is not None:
+        faults.append(f"model {name} learns nothing: leave loss and training out")
+    if model.learns and recipe.loss is None:
+        faults.append(f"model {name} has to learn: give loss and training")
+    losses = [("loss", recipe.loss), ("pretraining.loss", recipe.pretraining and recipe.pretraining.loss)]
+    for where, table in losses:
+        if table and LOSSES[table["name"]].takes not in model.gives:
+            faults.append(f"{where}: {table['name']} takes {LOSSES[table['name']].takes}, which {name} does not give")
+    if recipe.mining and recipe.loss and LOSSES[recipe.loss["name"]].negatives == "none":
+        faults.append(f"mining: loss {recipe.loss['name']} uses no negatives")
+    return faults + _unwatchable(recipe)
+
+
+def _unwatchable(recipe: Recipe) -> list[str]:
+    """Return which stages watch an accuracy that their loss has not."""
+    first = recipe.pretraining
+    stages = [
+        ("training", recipe.loss, recipe.training),
+        ("pretraining.training", first and first.loss, first and first.training),
+    ]
+    return [
+        f"{where}.watch: accuracy is of verdicts, not of loss {table['name']}"
+        for where, table, training in stages
+        if table and training and training.watch == "accuracy" and LOSSES[table["name"]].takes != "verdicts"
+    ]

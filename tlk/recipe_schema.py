@@ -1,0 +1,94 @@
+"""What a recipe can say: typed, unknown keys rejected."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tlk.data.augment import Augmentation
+from tlk.embeddings.schema import EmbeddingParameters
+from tlk.models.registry import has_backbone
+from tlk.registry import Parameters
+
+
+class PixelParameters(Parameters):
+    """What a model that sees pixels is shown."""
+
+    size: int = Field(128, ge=8, le=1024)  # of both sides: the whole picture is squashed to it
+    colour: Literal["rgb", "grey"] = "rgb"
+    mirrored: bool = False  # embeddings are the mean over a picture and its mirror
+    augment: tuple[Augmentation, ...] = ()
+
+
+class TrainingParameters(Parameters):
+    """The loop: epochs, batches, optimiser, schedule, and the early stopping on an inner split."""
+
+    epochs: int = Field(30, ge=1, le=100_000)
+    batch_size: int = Field(256, ge=2)  # pairs a step of the optimiser
+    accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
+    fresh_negatives: bool = True  # drawn anew in every epoch; else once, before the first
+    learning_rate: float = Field(1e-3, gt=0, le=1e6)
+    weight_decay: float = Field(0.0, ge=0, le=1e6)
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: float = Field(0.0, ge=0, lt=1)  # share of the steps in which the learning rate rises
+    clip: float | None = Field(None, gt=0)  # largest norm of the gradient
+    precision: Literal["fp32", "mixed"] = "fp32"
+    watch: Literal["top_2", "loss", "accuracy"] = "top_2"  # of the inner split: what stops, and chooses the epoch
+    patience: int = Field(5, ge=1)
+    inner_fraction: float = Field(0.15, gt=0, lt=1)  # of the training folds; a split by shares says it itself
+
+
+class Pretraining(Parameters):
+    """A stage before: another loss, on the training pairs, or on single images without any labels."""
+
+    on: Literal["pairs", "images"]
+    loss: dict[str, Any]
+    training: TrainingParameters
+
+
+class Recipe(Parameters):
+    """What `tlk train` runs. Without `loss` and `training` nothing is learned."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    summary: str
+    source: str
+    reported: str | None = None  # what the source reported for it
+    scored: str | None = None  # what the recipe as it stands reached, and on what; a run does not inherit it
+    seed: int = Field(0, ge=0, lt=2**32)
+    split: str = Field("folds", pattern=r"^(folds|\d\d?/\d\d?/\d\d?)$")  # or shares: train/validation/test
+    embedding: EmbeddingParameters | None = None
+    pixels: PixelParameters | None = None
+    model: dict[str, Any]
+    loss: dict[str, Any] | None = None
+    mining: dict[str, Any] | None = None
+    training: TrainingParameters | None = None
+    pretraining: Pretraining | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Recipe":
+        if (self.loss is None) != (self.training is None):
+            raise ValueError("loss and training go together: give both or neither")
+        if self.loss is None and (self.mining or self.pretraining):
+            raise ValueError("mining and pretraining need loss and training")
+        if (self.embedding is None) == (self.pixels is None):
+            raise ValueError("give either embedding or pixels")
+        if self.split != "folds" and (sum(self.shares) != 100 or 0 in self.shares):
+            raise ValueError("split: train, validation and test are whole percentages that add up to 100")
+        return self
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Training, validation and test in percent, of a split by shares."""
+        return tuple(map(int, self.split.split("/")))
+
+    @property
+    def uses_backbone(self) -> bool:
+        """Whether pretrained weights have a part in it."""
+        return has_backbone(self.model) or (self.embedding is not None and self.embedding.backbone is not None)
+
+    @property
+    def inner_fraction(self) -> float:
+        """Share of what is not scored that validates: early stopping and the choice of an epoch look at it alone."""
+        if self.split != "folds":
+            train, validation, _ = self.shares
+            return validation / (train + validation)
+        return self.training.inner_fraction if self.training else 0.0
