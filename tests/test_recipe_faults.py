@@ -21,6 +21,7 @@ PIXELS = {"embedding": None, "pixels": {}}
 VERDICTS = {"loss": {"name": "binary_cross_entropy"}, "training": {}}
 DRAWS = {"loss": {"name": "reconstruction"}, "training": {}}
 FIRST = {"on": "pairs", "loss": {"name": "reconstruction"}, "training": {}}
+TWINS = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {}}
 
 
 def message_of(document: dict[str, Any]) -> str:
@@ -82,6 +83,22 @@ def changed(*changes: dict[str, Any], model: str) -> dict[str, Any]:
             changed(PIXELS, LEARNS, {"pretraining": {**FIRST, "training": {"watch": "accuracy"}}}, model="autoencoder"),
             "pretraining.training.watch: accuracy is of verdicts, not of loss reconstruction",
         ),
+        (
+            changed(LEARNS, {"training": {"batch_size": 16, "accumulate": 9}}, model="adapter"),
+            "training.accumulate: loss info_nce compares pairs, so each part needs two of them",
+        ),
+        (
+            changed(LEARNS, {"mining": {"name": "hard"}, "training": {"fresh_negatives": False}}, model="adapter"),
+            "training.fresh_negatives: mined negatives are always drawn anew",
+        ),
+        (
+            changed(PIXELS, LEARNS, {"pretraining": TWINS}, model="convnet"),
+            'pretraining.on: "images" needs two looks of each',
+        ),
+        (
+            changed(PIXELS, DRAWS, model="autoencoder") | {"model": {"name": "autoencoder", "dense": [8]}},
+            "model.dense: loss reconstruction would not train it",
+        ),
     ],
 )
 def test_tables_that_do_not_go_together_are_named(document: dict[str, Any], fault: str) -> None:
@@ -120,9 +137,9 @@ def test_all_misfits_are_in_one_message() -> None:
         ({"pretraining": FIRST}, "mining and pretraining need loss and training"),
         ({"pixels": {}}, "give either embedding or pixels"),
         ({"embedding": None}, "give either embedding or pixels"),
-        ({"split": "60/20/21"}, "split: train, validation and test are whole percentages that add up to 100"),
-        ({"split": "60/40/0"}, "split: train, validation and test are whole percentages that add up to 100"),
-        ({"split": "00/50/50"}, "split: train, validation and test are whole percentages that add up to 100"),
+        ({"split": "60/20/21"}, "split: train, validation and test are whole percentages above 0 that add up to 100"),
+        ({"split": "60/40/0"}, "split: train, validation and test are whole percentages above 0 that add up to 100"),
+        ({"split": "00/50/50"}, "split: train, validation and test are whole percentages above 0 that add up to 100"),
         ({"split": "60/40"}, "split: String should match pattern"),
         ({"split": "60/20/20\n"}, "split: String should match pattern"),
         ({"split": "fold"}, "split: String should match pattern"),

@@ -97,20 +97,38 @@ def _misfits(recipe: Recipe) -> list[str]:
     for where, table in losses:
         if table and LOSSES[table["name"]].takes not in model.gives:
             faults.append(f"{where}: {table['name']} takes {LOSSES[table['name']].takes}, which {name} does not give")
-    if recipe.mining and recipe.loss and LOSSES[recipe.loss["name"]].negatives == "none":
-        faults.append(f"mining: loss {recipe.loss['name']} uses no negatives")
-    return faults + _unwatchable(recipe)
+    if recipe.loss and LOSSES[recipe.loss["name"]].takes == "images" and recipe.model.get("dense"):
+        faults.append(f"model.dense: loss {recipe.loss['name']} would not train it")
+    return faults + _mining_misfits(recipe) + _stage_misfits(recipe)
 
 
-def _unwatchable(recipe: Recipe) -> list[str]:
-    """Return which stages watch an accuracy that their loss has not."""
-    first = recipe.pretraining
+def _mining_misfits(recipe: Recipe) -> list[str]:
+    if not recipe.mining or not recipe.loss or not recipe.training:
+        return []
+    unused = LOSSES[recipe.loss["name"]].negatives == "none"
+    stale = not recipe.training.fresh_negatives
+    return [f"mining: loss {recipe.loss['name']} uses no negatives"] * unused + [
+        "training.fresh_negatives: mined negatives are always drawn anew"
+    ] * stale
+
+
+def _stage_misfits(recipe: Recipe) -> list[str]:
+    """Return what a stage's loss cannot do with its settings."""
+    faults, first = [], recipe.pretraining
     stages = [
         ("training", recipe.loss, recipe.training),
         ("pretraining.training", first and first.loss, first and first.training),
     ]
-    return [
-        f"{where}.watch: accuracy is of verdicts, not of loss {table['name']}"
-        for where, table, training in stages
-        if table and training and training.watch == "accuracy" and LOSSES[table["name"]].takes != "verdicts"
-    ]
+    for where, table, training in stages:
+        if not table or not training:
+            continue
+        entry = LOSSES[table["name"]]
+        if training.watch == "accuracy" and entry.takes != "verdicts":
+            faults.append(f"{where}.watch: accuracy is of verdicts, not of loss {table['name']}")
+        if entry.in_batch and training.accumulate > training.batch_size // 2:
+            faults.append(f"{where}.accumulate: loss {table['name']} compares pairs, so each part needs two of them")
+    alone = first is not None and first.on == "images" and LOSSES[first.loss["name"]].takes == "embeddings"
+    changed = recipe.pixels.augment if recipe.pixels else recipe.embedding is not None and recipe.embedding.mirrored
+    if alone and not changed:
+        faults.append('pretraining.on: "images" needs two looks of each: pixels.augment, or embedding.mirrored')
+    return faults

@@ -72,7 +72,7 @@ class Recipe(Parameters):
         if (self.embedding is None) == (self.pixels is None):
             raise ValueError("give either embedding or pixels")
         if self.split != "folds" and (sum(self.shares) != 100 or 0 in self.shares):
-            raise ValueError("split: train, validation and test are whole percentages that add up to 100")
+            raise ValueError("split: train, validation and test are whole percentages above 0 that add up to 100")
         return self
 
     @property

@@ -20,7 +20,7 @@ def test_tensorboard_gets_the_numbers_of_the_history(
     events = EventAccumulator(str(workspace_folder / "runs/descriptors/tlk"))
     events.Reload()
     rows = (workspace_folder / "runs/descriptors/history.csv").read_text().splitlines()[1:]
-    logged = [event.value for event in events.Scalars("fold 0/loss")]
+    logged = [event.value for event in events.Scalars("fold 0/training/loss")]
     expected = [float(row.split(",")[3]) for row in rows if row.startswith("0,")]
     assert logged == pytest.approx(expected, rel=1e-4)
 

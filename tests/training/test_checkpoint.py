@@ -39,7 +39,7 @@ class Stopping(Listener):
         self.epochs = 0
         self._after = after
 
-    def epoch(self, row: Epoch) -> None:
+    def epoch(self, stage: str, row: Epoch) -> None:
         self.epochs += 1
         if self.epochs == self._after:
             raise StopError
@@ -159,7 +159,7 @@ def test_only_the_newest_state_is_kept(small: Case, train: Callable[..., Outcome
     seen: list[list[str]] = []
 
     class Looking(Listener):
-        def epoch(self, row: Epoch) -> None:
+        def epoch(self, stage: str, row: Epoch) -> None:
             seen.append(sorted(path.name for path in (tmp_path / "training").glob("*")))
 
     train(small, tmp_path, Looking())

@@ -98,7 +98,7 @@ def test_without_an_inner_split_the_last_weights_stay(accelerator: Accelerator) 
     last, model = list[float](), Scale()
 
     class Hearing(Listener):
-        def epoch(self, row: Epoch) -> None:
+        def epoch(self, stage: str, row: Epoch) -> None:
             last.append(float(model.factor.detach()))
 
     fit(job(model, listener=Hearing(), patience=1), accelerator)
@@ -111,11 +111,17 @@ def test_a_model_that_never_improves_keeps_its_first_epoch(accelerator: Accelera
 
     def validate() -> Scores:
         seen.append(float(model.factor.detach()))
-        return Scores(float("nan"), 0.0, None)
+        return Scores(1.0, 0.0, None)
 
     history = fit(job(model, validate, patience=2), accelerator)
     assert len(history) == 3
     assert float(model.factor.detach()) == seen[0]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_inner_loss_that_is_not_finite_is_said(accelerator: Accelerator, value: float) -> None:
+    with pytest.raises(UserError, match="learning_rate"):
+        fit(job(Scale(), lambda: Scores(value, 0.0, None)), accelerator)
 
 
 def test_modes(accelerator: Accelerator) -> None:

@@ -210,3 +210,12 @@ def test_negatives_drawn_once_stay(numbered: Make) -> None:
 def test_where_all_pairs_are_one_group_there_are_no_negatives(numbered: Make) -> None:
     with pytest.raises(UserError, match="no negatives"):
         RandomNegatives(numbered(5, np.zeros(5, np.int64)), 1)
+
+
+def test_where_fewer_than_k_are_found_random_ones_do_not_fill_up(mined: Callable[..., MinedNegatives]) -> None:
+    source = mined(random=0.0, subset=6, k=200, refresh=1)
+    for epoch in range(5):
+        drawn = source.draw(epoch)
+        table = source.state_dict()["table"].numpy()
+        assert (table < 0).any(axis=1).all()  # six are fewer than 200
+        assert all(choice in row[row >= 0] for choice, row in zip(drawn, table, strict=True))

@@ -207,7 +207,8 @@ def test_pretraining_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTra
     """Barlow Twins on pairs finds matches; on two looks of each image it learns their looks, without any label."""
     barlow = {"name": "barlow_twins", "redundancy": 0.01}
     stage = {"on": on, "loss": barlow, "training": {**TRAINING, "batch_size": 64, "watch": "loss"}}
-    network: dict[str, Any] = {"pixels": PIXELS, "model": {**CONVNET, "dense": (16,)}, "training": IDLE}
+    looks = {**PIXELS, "augment": ("flip",)}
+    network: dict[str, Any] = {"pixels": looks, "model": {**CONVNET, "dense": (16,)}, "training": IDLE}
     learned, scored = pictures(pictured)
     untrained, _ = train(trainer(recipe(**network)), learned)
     model, histories = train(trainer(recipe(**network, pretraining=stage)), learned)
@@ -266,7 +267,8 @@ def test_a_pretraining_on_images_sees_the_unlabelled_too(
     numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
 ) -> None:
     stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"batch_size": 64}}
-    stages = recipe(pixels=PIXELS, model=CONVNET, pretraining=stage, loss={"name": "triplet"})
+    looks = {**PIXELS, "augment": ("flip",)}
+    stages = recipe(pixels=looks, model=CONVNET, pretraining=stage, loss={"name": "triplet"})
     train(trainer(stages, np.arange(500, 530)), numbered(100))
     first, second = jobs
     seen = torch.cat([batch.anchors for batch in first.batches(0)])
@@ -319,7 +321,7 @@ def test_refit_runs_to_the_end(embedded: Make, recipe: MakeRecipe, trainer: Make
     epochs: list[Epoch] = []
 
     class Hearing(Listener):
-        def epoch(self, row: Epoch) -> None:
+        def epoch(self, stage: str, row: Epoch) -> None:
             epochs.append(row)
 
     chosen = trainer(recipe(training={"epochs": 2, "patience": 1, "batch_size": 64}))

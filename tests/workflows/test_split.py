@@ -25,7 +25,7 @@ def recipe(split: str, *settings: str) -> Recipe:
 
 def test_folds_are_taken_as_they_are() -> None:
     given = folds()
-    split = split_pairs(recipe("folds"), given)
+    split = split_pairs(recipe("folds"), given, 5)
     np.testing.assert_array_equal(split.fold, given.fold)
     assert split.count == 5
     assert split.list_seed == given.list_seed
@@ -34,7 +34,7 @@ def test_folds_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize(("shares", "tested"), [("60/20/20", 0.2), ("70/15/15", 0.15), ("50/10/40", 0.4)])
 def test_shares_hold_out_whole_groups(shares: str, tested: float) -> None:
-    split = split_pairs(recipe(shares), folds())
+    split = split_pairs(recipe(shares), folds(), 5)
     assert split.count == 1
     assert set(split.fold.tolist()) == {0, -1}
     assert tested * PAIRS <= len(split.scored) < tested * PAIRS + 5  # a group is never cut
@@ -49,15 +49,15 @@ def test_the_shares_are_those_of_all_pairs(shares: str, inner: float) -> None:
 
 
 def test_recipes_of_the_same_shares_compare_pair_by_pair() -> None:
-    one = split_pairs(recipe("60/20/20"), folds())
-    other = split_pairs(recipe("60/20/20", "seed=7", "training.epochs=1"), folds())
+    one = split_pairs(recipe("60/20/20"), folds(), 5)
+    other = split_pairs(recipe("60/20/20", "seed=7", "training.epochs=1"), folds(), 5)
     np.testing.assert_array_equal(one.fold, other.fold)
     assert one.list_seed == other.list_seed
 
 
 def test_other_shares_or_folds_split_anew() -> None:
-    one, other = split_pairs(recipe("60/20/20"), folds()), split_pairs(recipe("50/30/20"), folds())
-    elsewhere = split_pairs(recipe("60/20/20"), folds(seed=1))
+    one, other = split_pairs(recipe("60/20/20"), folds(), 5), split_pairs(recipe("50/30/20"), folds(), 5)
+    elsewhere = split_pairs(recipe("60/20/20"), folds(seed=1), 5)
     for different in (other, elsewhere):
         assert not np.array_equal(one.fold, different.fold)
     assert len({one.list_seed, other.list_seed, elsewhere.list_seed, folds().list_seed}) == 4
@@ -67,4 +67,4 @@ def test_pairs_that_are_all_alike_leave_nothing_to_train_on() -> None:
     names = ("a", "b", "c")
     alike = Folds(Pairs(names, names), np.zeros(3, np.int64), np.zeros(3, np.int64))
     with pytest.raises(UserError, match="no pair is left to train on"):
-        split_pairs(recipe("60/20/20"), alike)
+        split_pairs(recipe("60/20/20"), alike, 5)

@@ -31,6 +31,8 @@ def evaluate(
     if gallery:
         if submission is not None or not runs_named:
             raise UserError("--gallery ranks runs\nname one: tlk eval RUN --gallery")
+        if topk is not None:
+            raise UserError("--gallery shows top-1 to top-100\nleave --topk out")
         found = [evaluate_gallery(workspace, name, faces, Console()) for name in runs_named]
         if json:
             print_json(found)
@@ -46,8 +48,11 @@ def evaluate(
             return
         _print_runs(rows)
         for row in work.paired_differences(workspace, runs_named or []) if len(rows) > 1 else []:
-            gain = percent(row["gain"], row["ci95"])
-            print(f"{row['run']} − {row['minus']}: {gain} points of expected top-2, paired")
+            pair = f"{row['run']} − {row['minus']}"
+            if row["gain"] is None:
+                Console().note(f"{pair}: not compared, they stand on other folds or another split")
+            else:
+                print(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
         return
     if runs_named:
         raise UserError("--submission scores a CSV, not runs\ngive one or the other")

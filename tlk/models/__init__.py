@@ -1,1 +1,1 @@
-"""One head a file."""
+"""One model a file."""

@@ -88,8 +88,8 @@ class ConvNetParameters(Parameters):
     def _sizes(self) -> "ConvNetParameters":
         if len(self.kernels) not in (1, len(self.filters)):
             raise ValueError("give one kernel size, or one for each of the filters")
-        if any(kernel < 1 or kernel % 2 == 0 for kernel in self.kernels):
-            raise ValueError("kernel sizes are odd")
+        if any(not 1 <= kernel <= 31 or kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError("kernel sizes are odd, from 1 to 31")
         return self
 
 

@@ -29,6 +29,7 @@ class TransferAutoencoder(Model):
     def __init__(self, parameters: TransferAutoencoderParameters, given: Given) -> None:
         super().__init__()
         self._rate = parameters.rate
+        self._keep_statistics = parameters.pretrained
         self.backbone, config = _lower_part(parameters)
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(config["std"]).view(1, 3, 1, 1))
@@ -47,9 +48,10 @@ class TransferAutoencoder(Model):
         self.train()
 
     def train(self, mode: bool = True) -> "TransferAutoencoder":
-        """Turn to training or evaluation; the backbone's batch norm keeps its pretrained statistics."""
+        """Turn to training or evaluation; a pretrained backbone's batch norm keeps its statistics."""
         super().train(mode)
-        self.backbone.eval()
+        if self._keep_statistics:
+            self.backbone.eval()
         return self
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""The loop, and heads trained with it."""
+"""The loop, and all that one model's training needs around it."""

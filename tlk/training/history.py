@@ -1,5 +1,6 @@
 """What happened in each epoch, and which one is best."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -41,6 +42,8 @@ class Epoch:
         value = {"loss": self.inner_loss, "top_2": self.inner_top_2, "accuracy": self.inner_accuracy}[watch]
         if value is None:
             return float(self.epoch)
+        if math.isnan(value):
+            return -math.inf
         return -value if watch == "loss" else value
 
 

@@ -33,8 +33,8 @@ class Listener:
     def step(self, done: int, total: int, loss: float) -> None:
         """Take how many steps are done, of how many at the most, and the last loss."""
 
-    def epoch(self, row: Epoch) -> None:
-        """Take an epoch that has just ended."""
+    def epoch(self, stage: str, row: Epoch) -> None:
+        """Take an epoch of a stage that has just ended."""
 
 
 @dataclass
@@ -49,6 +49,7 @@ class Job:
     validate: Callable[[], Scores] | None  # without it the last epoch is the best
     settings: TrainingParameters
     seed: int
+    stage: str = "training"
     negatives: Any = None  # mined ones have a state of their own
     listener: Listener = field(default_factory=Listener)
 
@@ -74,11 +75,12 @@ def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None
         started, epoch = time.perf_counter(), len(history)
         loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
         scores = _agreed(job.validate(), accelerator) if job.validate is not None else None
+        _require_finite(scores.loss if scores is not None else loss, epoch)
         rate = optimiser.param_groups[0]["lr"]
         history.append(Epoch.of_scores(epoch + 1, loss, scores, rate, time.perf_counter() - started))
         if best_epoch(history, settings.watch) == epoch + 1:
             best = copy.deepcopy(model.state_dict())
-        job.listener.epoch(history[-1])
+        job.listener.epoch(job.stage, history[-1])
         if checkpoint is not None:
             mined = job.negatives.state_dict() if hasattr(job.negatives, "state_dict") else {}
             kept = {f"best.{key}": value for key, value in best.items()}
@@ -138,6 +140,10 @@ def _train_epoch(
     for buffer in prepared.buffers():  # batch norm has seen another part of the batches in each process
         broadcast(buffer)
     mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
-    if not math.isfinite(mean):
-        raise UserError(f"the loss is {mean} in epoch {epoch + 1}\nlower training.learning_rate")
+    _require_finite(mean, epoch)
     return float(mean)
+
+
+def _require_finite(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise UserError(f"the loss is {loss} in epoch {epoch + 1}\nlower training.learning_rate")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from accelerate.utils.memory import should_reduce_batch_size
 from safetensors.torch import load_file, save
 
 from tlk.errors import UserError
@@ -23,7 +24,13 @@ def build_model(recipe: Recipe, given: Given, seed: int) -> Model:
     model_class, parameters = parameters_of(recipe.model, MODELS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
-        model: Model = model_class(parameters, given)
+        try:
+            model: Model = model_class(parameters, given)
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            what = f"model {recipe.model['name']} does not fit into memory"
+            raise UserError(f"{what}\ntake fewer or smaller layers, or smaller pixels") from error
     return model
 
 

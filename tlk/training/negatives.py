@@ -71,8 +71,9 @@ class MinedNegatives(RandomNegatives):
         if epoch % self._parameters.refresh == 0 or not self._table.size:
             self._mine(epoch)
         random = generator(self._seed, "mined", epoch)
-        chosen = self._table[np.arange(len(drawn)), random.integers(self._table.shape[1], size=len(drawn))]
-        mined = (random.random(len(drawn)) >= self._parameters.random) & (chosen >= 0)
+        found = (self._table >= 0).sum(axis=1)  # they stand first in each row
+        chosen = self._table[np.arange(len(drawn)), random.integers(np.maximum(found, 1))]
+        mined = (random.random(len(drawn)) >= self._parameters.random) & (found > 0)
         return np.where(mined, chosen, drawn)
 
     def _mine(self, epoch: int) -> None:

@@ -79,9 +79,11 @@ class Stepper:
             raise UserError(
                 "out of memory in one of several processes\nhalve training.batch_size, or double training.accumulate"
             )
-        if self.parts >= len(batch):
-            raise UserError("out of memory with a single pair\nmake the inputs smaller, or take a smaller model")
-        self.parts *= 2
+        fewest, least = (2, "two pairs") if self._in_batch else (1, "a single pair")
+        finer = min(self.parts * 2, len(batch) // fewest)
+        if finer <= self.parts:
+            raise UserError(f"out of memory with {least}\nmake the inputs smaller, or take a smaller model")
+        self.parts = finer
         torch.cuda.empty_cache()
         narrower = "; each part compares its own pairs alone" if self._in_batch else ""
         self._note(f"out of memory: each batch is now computed in {self.parts} parts{narrower}")

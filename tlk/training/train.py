@@ -51,7 +51,7 @@ class Trainer:
             _fit(model, examples, seed)
             return model.to(self.accelerator.device).eval(), {}
         inner = split_groups(examples.group, self.recipe.inner_fraction, derive_seed(seed, "inner"))
-        if inner.sum() < PICKS or (~inner).sum() < PICKS:
+        if inner.sum() <= PICKS or (~inner).sum() < PICKS:  # of so few, all are always among the picks
             groups = len(np.unique(examples.group))
             raise UserError(
                 f"{len(examples)} pairs in {groups} groups are too few to hold an inner split out\n"
@@ -140,6 +140,7 @@ class Trainer:
             size, needed = settings.batch_size, negatives is not None
             return validate(step, loss, held_out, pairs, size, needed, seed, self.accelerator, ranked)
 
+        self._require_shares(len(learned), settings, entry.in_batch)
         return Job(
             step=step,
             loss=loss,
@@ -149,9 +150,20 @@ class Trainer:
             validate=scores if held_out is not None else None,
             settings=settings,
             seed=seed,
+            stage=stage,
             negatives=negatives,
             listener=listener,
         )
+
+    def _require_shares(self, pairs: int, settings: TrainingParameters, in_batch: bool) -> None:
+        """Raise a UserError unless every process has a pair of every batch."""
+        smallest = pairs // batches_in_epoch(pairs, settings.batch_size)
+        processes = self.accelerator.num_processes
+        if smallest < processes * (1 if processes == 1 or not in_batch else 2):
+            raise UserError(
+                f"batches of {smallest} pairs are too small for {processes} processes\n"
+                "raise training.batch_size, or take fewer processes"
+            )
 
 
 def _fit(model: Model, examples: Examples, seed: int) -> None:

@@ -87,16 +87,15 @@ def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float
 def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return by how much each further run beats the first in expected top-2, pair by pair, with its 95 % interval.
 
-    Raises:
-        UserError: a run was made on other folds, so that its pairs cannot be compared.
+    A run on other folds, whose pairs cannot be compared, has None for both.
     """
     first, *others = (OutOfFold.read(find_run(workspace.runs, name).folder / "oof.npz") for name in names)
     baseline = outcomes(first).expected(PICKS)
     rows = []
     for name, oof in zip(names[1:], others, strict=True):
         if (oof.list_seed, oof.list_length) != (first.list_seed, first.list_length):
-            what = f"runs {names[0]} and {name} stand on other folds, or another split"
-            raise UserError(f"{what}\ntrain them on the same: --folds FILE, --set split=…")
+            rows.append({"run": name, "minus": names[0], "gain": None, "ci95": None})
+            continue
         gain = outcomes(oof).expected(PICKS) - baseline
         rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": bootstrap_interval(gain)})
     return rows

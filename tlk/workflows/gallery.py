@@ -10,10 +10,12 @@ import numpy as np
 
 from tlk.constants import PICKS
 from tlk.embeddings.embed import embed
+from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, rank_frequency
 from tlk.workflows.evaluate import RECALLS, Outcomes, fold_ranks, outcomes
+from tlk.workflows.manifest import describe_data
 from tlk.workflows.progress import Reporter
-from tlk.workflows.run import OutOfFold, find_run
+from tlk.workflows.run import OutOfFold, Run, find_run
 from tlk.workflows.workspace import Workspace
 
 Counts = dict[str, dict[str, Any]]
@@ -27,7 +29,8 @@ def evaluate_gallery(workspace: Workspace, name: str, faces: bool, reporter: Rep
     Raises:
         UserError: no such run, or with `faces` the images are not those of the data.
     """
-    oof = OutOfFold.read(find_run(workspace.runs, name).folder / "oof.npz")
+    run = find_run(workspace.runs, name)
+    oof = OutOfFold.read(run.folder / "oof.npz")
     result = outcomes(oof)
     backward, _ = fold_ranks(oof.fold, oof.gallery, oof.queries, oof.scorer.reversed())
     smallest = int(result.others.min()) + 1
@@ -41,7 +44,7 @@ def evaluate_gallery(workspace: Workspace, name: str, faces: bool, reporter: Rep
         "mean_similarity": mean_similarity(oof),
     }
     if faces:
-        row["faces"] = _by_faces(oof, result, smallest, _has_face(workspace, oof, reporter))
+        row["faces"] = _by_faces(oof, result, smallest, _has_face(workspace, run, oof, reporter))
     return row
 
 
@@ -67,15 +70,22 @@ def _recalls(beating: np.ndarray, smallest: int) -> Counts:
     }
 
 
-def _has_face(workspace: Workspace, oof: OutOfFold, reporter: Reporter) -> np.ndarray:
+def _has_face(workspace: Workspace, run: Run, oof: OutOfFold, reporter: Reporter) -> np.ndarray:
     """Return `(n, 2)` booleans: whether each pair's left and right image has a face."""
     from tlk.embeddings.faces import FaceDetector
 
     competition = workspace.competition()
+    pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
+    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
+    if (
+        describe_data(competition.name, paths, reader.keys(paths))["fingerprint"]
+        != run.manifest()["data"]["fingerprint"]
+    ):
+        raise UserError(f"run {run.name} was trained on other images than {workspace.data}\nname its data with --data")
     paths = competition.paths("train/left", oof.query_ids.tolist())
     paths += competition.paths("train/right", oof.gallery_ids.tolist())
     with reporter.track("faces") as progress:
-        (counts,) = embed(FaceDetector(), workspace.reader(competition, passes=1), paths, workspace.store(), progress)
+        (counts,) = embed(FaceDetector(), reader, paths, workspace.store(), progress)
     return np.asarray(counts[:, 0] > 0).reshape(2, -1).T
 
 

@@ -29,7 +29,7 @@ class Split:
         return np.flatnonzero(self.fold >= 0)
 
 
-def split_pairs(recipe: Recipe, folds: Folds) -> Split:
+def split_pairs(recipe: Recipe, folds: Folds, list_length: int) -> Split:
     """Return the folds as they are, or the split by shares that the recipe asks for, made of the same groups.
 
     It hangs on the folds and the shares alone, so that recipes with the same shares compare pair by pair.
@@ -42,4 +42,9 @@ def split_pairs(recipe: Recipe, folds: Folds) -> Split:
     test = split_groups(folds.group, recipe.shares[2] / 100, derive_seed(folds.list_seed, recipe.split))
     if test.all():
         raise UserError(f"split {recipe.split}: no pair is left to train on\nbring more pairs")
+    if test.sum() < list_length:
+        what = (
+            f"split {recipe.split}: its test part has {test.sum()} pairs, but a list needs {list_length} right images"
+        )
+        raise UserError(f"{what}\ngive test a larger share, bring more pairs, or --set split=folds")
     return Split(np.where(test, 0, -1), zlib.crc32(f"{folds.list_seed} {recipe.split}".encode()))

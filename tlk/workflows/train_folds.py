@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from accelerate import Accelerator
@@ -51,11 +51,10 @@ class FoldListener(Listener):
         """Show where the training stands."""
         self._progress(done, total, f"loss {loss:.3g}")
 
-    def epoch(self, row: Epoch) -> None:
+    def epoch(self, stage: str, row: Epoch) -> None:
         """Hand the epoch's numbers to the tracker, if there is one."""
-        values = {"loss": row.loss, "inner_loss": row.inner_loss, "inner_top_2": row.inner_top_2}
-        known = {f"fold {self._fold}/{name}": value for name, value in values.items() if value is not None}
-        self._accelerator.log(known | {"learning_rate": row.learning_rate}, step=row.epoch)
+        values = {name: value for name, value in asdict(row).items() if name != "epoch" and value is not None}
+        self._accelerator.log({f"fold {self._fold}/{stage}/{name}": v for name, v in values.items()}, step=row.epoch)
 
 
 def train_folds(
@@ -70,6 +69,7 @@ def train_folds(
     parts = []
     for fold in range(split.count):
         if run.model(fold).exists():  # resumed
+            shutil.rmtree(run.model(fold).parent / "state", ignore_errors=True)
             model = load_model(trainer.recipe, trainer.given, run.model(fold)).to(trainer.accelerator.device)
         else:
             model = _train_fold(run, trainer, examples.of(split.fold != fold), split, fold, history, reporter)
