@@ -23,7 +23,8 @@ class Given:
 class Model(nn.Module):
     """Base of all models.
 
-    An input is an image's embedding or maps, `(b, d)`, or its pixels, `(b, c, h, w)` uint8.
+    An input is an image's embedding or maps, `(b, d)`, or its pixels, `(b, c, h, w)` uint8. A subclass's `forward` makes
+    of reduced inputs the `(b, e)` embeddings that a loss takes.
     """
 
     @torch.no_grad()
@@ -33,10 +34,6 @@ class Model(nn.Module):
     def reduce(self, inputs: Tensor) -> Tensor:
         """Return the fixed part of the work on `(…, d)` inputs: computed once, before training."""
         return inputs
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the `(b, e)` embeddings of reduced inputs, as a loss takes them."""
-        raise NotImplementedError
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return `(n, e)` unit embeddings of `(n, o, …)` reduced inputs: the mean over the orientations."""
