@@ -23,8 +23,8 @@ class Given:
 class Model(nn.Module):
     """Base of all models.
 
-    An input is an image's embedding or maps, `(b, d)`, or its pixels, `(b, c, h, w)` uint8. A subclass's `forward` makes
-    of reduced inputs the `(b, e)` embeddings that a loss takes.
+    An input is an image's embedding or maps, `(b, d)`, or its pixels, `(b, c, h, w)` uint8. The `forward` of a
+    subclass makes of reduced inputs the `(b, e)` embeddings that a loss takes.
     """
 
     @torch.no_grad()

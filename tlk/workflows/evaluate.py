@@ -91,7 +91,7 @@ def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[
     """
     first, *others = (OutOfFold.read(find_run(workspace.runs, name).folder / "oof.npz") for name in names)
     baseline = outcomes(first).expected(PICKS)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, oof in zip(names[1:], others, strict=True):
         if (oof.list_seed, oof.list_length) != (first.list_seed, first.list_length):
             rows.append({"run": name, "minus": names[0], "gain": None, "ci95": None})
