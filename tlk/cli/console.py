@@ -63,11 +63,13 @@ def print_table(header: list[str], rows: list[list[str]], title: str = "") -> No
     from rich.console import Console as RichConsole
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
+    if title:
+        print(title)  # a table's own title would be folded to the table's width
     console = RichConsole(highlight=False, markup=False)
     console.print(table)
 
