@@ -22,6 +22,7 @@ class ConvNet(Model):
     def __init__(self, parameters: ConvNetParameters, given: Given) -> None:
         super().__init__()
         self._unit_length = parameters.unit_length
+        self._standardised = parameters.standardised
         poolings = len(parameters.filters) - (not parameters.pool_last)
         if given.side >> poolings == 0:
             raise UserError(
@@ -48,6 +49,8 @@ class ConvNet(Model):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the `(b, e)` embeddings of `(b, c, h, w)` pixels."""
         pixels = as_floats(inputs).contiguous(memory_format=torch.channels_last)
+        if self._standardised:
+            pixels = (pixels - 0.5) / 0.25
         outputs: Tensor = self.dense(self.convolutions(pixels))
         return nn.functional.normalize(outputs.float(), dim=1) if self._unit_length else outputs
 

@@ -77,6 +77,7 @@ class ConvNetParameters(Parameters):
     filters: tuple[Units, ...] = Field((64, 128), min_length=1)
     kernels: tuple[int, ...] = Field((5, 3), min_length=1)  # one a block, or one for all
     convolutions: int = Field(1, ge=1, le=8)  # in each block
+    standardised: bool = False  # pixels from -2 to 2 instead of 0 to 1
     batch_norm: bool = False
     pool_last: bool = True  # whether the last block ends with a pooling, too
     cells: int = Field(0, ge=0, le=64)  # pooled into cells × cells before the dense layers; 0 leaves the map as it is
