@@ -74,7 +74,17 @@ def test_the_run_on_disk_is_what_the_design_says(workspace: Path) -> None:
     heads = [f"fold{fold}/model.safetensors" for fold in range(5)]
     assert names == [*heads, "history.csv", "manifest.json", "metrics.json", "oof.npz", "recipe.toml"]
     history = rows(run_folder / "history.csv")
-    assert history[0] == ["fold", "epoch", "loss", "inner_top_2", "seconds"]
+    assert history[0] == [
+        "fold",
+        "stage",
+        "epoch",
+        "loss",
+        "inner_loss",
+        "inner_top_2",
+        "inner_accuracy",
+        "learning_rate",
+        "seconds",
+    ]
     assert {row[0] for row in history[1:]} == set("01234")
     manifest = json.loads((run_folder / "manifest.json").read_text())
     assert manifest["transductive"] is False
