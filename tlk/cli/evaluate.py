@@ -1,11 +1,14 @@
 """`tlk eval`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tlk.cli.console import Console, DataOption, JsonOption, RunsOption, TopkOption, percent, print_json, print_table
+
+if TYPE_CHECKING:
+    from tlk.workflows.workspace import Workspace
 
 
 def evaluate(
@@ -20,61 +23,86 @@ def evaluate(
     truth: Annotated[Path | None, typer.Option(help="True answers; default DATA/test_truth.csv.")] = None,
 ) -> None:
     """Print out-of-fold accuracy, or score a submission against the true answers."""
-    from tlk.errors import UserError
-    from tlk.workflows import evaluate as work
-    from tlk.workflows.gallery import evaluate_gallery
     from tlk.workflows.workspace import Workspace
 
-    workspace = Workspace.here(data, runs)
+    workspace, names = Workspace.here(data, runs), runs_named or []
+    _refuse_unfit(names, topk, submission, truth, gallery, faces)
+    if gallery:
+        _gallery(workspace, names, faces, json)
+    elif submission is not None:
+        _submission(workspace, submission, truth, topk, json)
+    else:
+        _runs(workspace, names, topk, json)
+
+
+def _refuse_unfit(
+    names: list[str], topk: int | None, submission: Path | None, truth: Path | None, gallery: bool, faces: bool
+) -> None:
+    """Raise a UserError for options that do not go together."""
+    from tlk.errors import UserError
+
     if faces and not gallery:
         raise UserError("--faces goes with --gallery\ngive both")
-    if gallery:
-        if submission is not None or not runs_named:
-            raise UserError("--gallery ranks runs\nname one: tlk eval RUN --gallery")
-        if topk is not None:
-            raise UserError("--gallery shows top-1 to top-100\nleave --topk out")
-        found = [evaluate_gallery(workspace, name, faces, Console()) for name in runs_named]
-        if json:
-            print_json(found)
-        for row in [] if json else found:
-            _print_gallery(row)
-        return
-    if submission is None:
-        if truth is not None:
-            raise UserError("--truth goes with --submission\nname the CSV to score: --submission FILE")
-        rows = work.evaluate(workspace, runs_named or [], topk)
-        if json:
-            print_json(rows)
-            return
-        _print_runs(rows)
-        for row in work.paired_differences(workspace, runs_named or []) if len(rows) > 1 else []:
-            pair = f"{row['run']} − {row['minus']}"
-            if row["gain"] is None:
-                Console().note(f"{pair}: not compared, they stand on other folds or another split")
-            else:
-                print(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
-        return
-    if runs_named:
+    if gallery and (submission is not None or not names):
+        raise UserError("--gallery ranks runs\nname one: tlk eval RUN --gallery")
+    if gallery and topk is not None:
+        raise UserError("--gallery shows top-1 to top-100\nleave --topk out")
+    if truth is not None and submission is None:
+        raise UserError("--truth goes with --submission\nname the CSV to score: --submission FILE")
+    if submission is not None and names:
         raise UserError("--submission scores a CSV, not runs\ngive one or the other")
-    row = work.evaluate_submission(workspace.data, submission, truth, topk)
+
+
+def _runs(workspace: "Workspace", names: list[str], topk: int | None, json: bool) -> None:
+    from tlk.workflows.evaluate import evaluate as work
+    from tlk.workflows.evaluate import paired_differences
+
+    rows = work(workspace, names, topk)
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        _print_run(row)
+    for row in paired_differences(workspace, names) if len(rows) > 1 else []:
+        pair = f"{row['run']} − {row['minus']}"
+        if row["gain"] is None:
+            Console().note(f"{pair}: not compared, they stand on other folds or another split")
+        else:
+            print(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
+
+
+def _gallery(workspace: "Workspace", names: list[str], faces: bool, json: bool) -> None:
+    from tlk.workflows.gallery import evaluate_gallery
+
+    found = [evaluate_gallery(workspace, name, faces, Console()) for name in names]
+    if json:
+        print_json(found)
+        return
+    for row in found:
+        _print_gallery(row)
+
+
+def _submission(workspace: "Workspace", submission: Path, truth: Path | None, topk: int | None, json: bool) -> None:
+    from tlk.workflows.evaluate import evaluate_submission
+
+    row = evaluate_submission(workspace.data, submission, truth, topk)
     print_json([row]) if json else _print_submission(row)
 
 
-def _print_runs(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        lines = [
-            [
-                f"top-{k}",
-                f"{round(row['top_k'][k] * row['n'])} of {row['n']}",
-                percent(row["top_k"][k], row["ci95"][k]),
-                percent(row["expected_top_k"][k], row["expected_ci95"][k]),
-            ]
-            for k in row["top_k"]
+def _print_run(row: dict[str, Any]) -> None:
+    lines = [
+        [
+            f"top-{k}",
+            f"{round(row['top_k'][k] * row['n'])} of {row['n']}",
+            percent(row["top_k"][k], row["ci95"][k]),
+            percent(row["expected_top_k"][k], row["expected_ci95"][k]),
         ]
-        title = f"{row['run']} (recipe {row['recipe']}), out-of-fold, per query"
-        print_table(["", "right", "sampled %", "expected %"], lines, title)
-        recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())
-        print(f"recall in the fold's gallery, %: {recalls}")
+        for k in row["top_k"]
+    ]
+    title = f"{row['run']} (recipe {row['recipe']}), out-of-fold, per query"
+    print_table(["", "right", "sampled %", "expected %"], lines, title)
+    recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())
+    print(f"recall in the fold's gallery, %: {recalls}")
 
 
 def _print_gallery(row: dict[str, Any]) -> None:

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from accelerate import Accelerator
 
 from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.metrics import standardise
+from tlk.models.base import Model
 from tlk.scoring.similarity import list_similarities
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
 from tlk.training.accelerator import make_accelerator
 from tlk.training.embed import embed_images
+from tlk.training.inputs import Inputs
 from tlk.training.models import load_model
 from tlk.training.scorer import scorer_of
 from tlk.workflows.inputs import choose_device, input_maker
@@ -44,8 +47,7 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
     lists = competition.test_lists()
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
     recipe = run.recipe()
-    gallery = lists.gallery
-    paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", gallery)]
+    paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", lists.gallery)]
     chosen = choose_device(device)
     maker = input_maker(recipe, chosen)
     if maker.identity != run.manifest()["embedding"]:
@@ -56,17 +58,13 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
     models = run.models()
     reader = workspace.reader(competition, passes=len(models) if recipe.pixels else 1)
     inputs, given = maker.make(reader, paths, workspace.store(), reporter)
-    place = {right: i for i, right in enumerate(gallery)}
+    place = {right: i for i, right in enumerate(lists.gallery)}
     rows = np.array([[place[right] for right in candidates] for candidates in lists.candidates])
     scores = np.zeros(rows.shape)
     accelerator = make_accelerator(chosen, recipe.training.precision if recipe.training else "fp32")
-    images = np.arange(len(paths))
     with reporter.track("scoring") as progress:
         for number, path in enumerate(models):
-            model = load_model(recipe, given, path).to(accelerator.device)
-            embeddings = embed_images(model, inputs.reduced(model, images), images, accelerator).cpu().numpy()
-            queries, rights = embeddings[: len(lists)], embeddings[len(lists) :]
-            scores += standardise(list_similarities(queries, rights, rows, scorer_of(model)).astype(np.float64))
+            scores += _scores(load_model(recipe, given, path), inputs, len(paths), rows, accelerator)
             progress(number + 1, len(models), "")
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     if not scores.any(axis=1).all():
@@ -76,6 +74,15 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
         )
     write_text(target, format_submission(lists.queries, scores / len(models)))
     return Prediction(run, target, len(lists), len(models))
+
+
+def _scores(model: Model, inputs: Inputs, count: int, rows: np.ndarray, accelerator: Accelerator) -> np.ndarray:
+    """Return one model's `(q, c)` float64 scores, standardised per query; the queries are the first of the images."""
+    images = np.arange(count)
+    model.to(accelerator.device)
+    embeddings = embed_images(model, inputs.reduced(model, images), images, accelerator).cpu().numpy()
+    queries, rights = embeddings[: len(rows)], embeddings[len(rows) :]
+    return standardise(list_similarities(queries, rights, rows, scorer_of(model)).astype(np.float64))
 
 
 def check(workspace: Workspace, submission: Path) -> list[str]:

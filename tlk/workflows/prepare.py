@@ -1,0 +1,103 @@
+"""What a training is given: the folds, the split, the inputs, and fingerprints of it all."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+
+from tlk.data.candidates import build_lists
+from tlk.data.competition import Competition, Pairs
+from tlk.data.reader import ImageReader
+from tlk.embeddings.views import digest
+from tlk.models.base import Given
+from tlk.recipe_schema import Recipe
+from tlk.training.examples import Examples
+from tlk.training.models import build_model
+from tlk.workflows.folds import folds_of
+from tlk.workflows.inputs import InputMaker
+from tlk.workflows.manifest import Clock, describe_data
+from tlk.workflows.progress import Reporter
+from tlk.workflows.split import Split, split_pairs
+from tlk.workflows.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a training is given."""
+
+    examples: Examples
+    unlabelled: np.ndarray  # numbers of images
+    given: Given
+    split: Split
+    list_length: int
+    folds_path: Path
+    data: dict[str, Any]
+    made_from: dict[str, str]  # fingerprints: a run is resumed only with the same
+
+
+def prepare(
+    workspace: Workspace,
+    folds_file: Path | None,
+    competition: Competition,
+    pairs: Pairs,
+    recipe: Recipe,
+    maker: InputMaker,
+    accelerator: Accelerator,
+    reporter: Reporter,
+    clock: Clock,
+) -> Prepared:
+    """Read the data, make or read the folds, and embed what the store lacks: the first process alone, then all."""
+    passes = 2 if folds_file is None or recipe.pixels is not None else 1
+    reader = workspace.reader(competition, passes=passes)
+    with accelerator.main_process_first():
+        folds, folds_path = folds_of(competition, pairs, reader, folds_file, reporter)
+    list_length = competition.list_length()
+    split = split_pairs(recipe, folds, list_length)
+    build_lists(split.fold[split.scored], list_length, split.list_seed)  # too small for lists is said before the work
+    clock.stop("folds")
+    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
+    more = _unlabelled(recipe, competition, reader, paths)
+    with accelerator.main_process_first():
+        inputs, given = maker.make(reader, [*paths, *more], workspace.store(), reporter)
+    clock.stop("embedding")
+    data = describe_data(competition.name, paths, reader.keys(paths))
+    count = len(pairs)
+    return Prepared(
+        examples=Examples(inputs, np.arange(count), np.arange(count, 2 * count), folds.group),
+        unlabelled=np.arange(len(paths), len(paths) + len(more)),
+        given=given,
+        split=split,
+        list_length=list_length,
+        folds_path=folds_path,
+        data=data,
+        made_from={
+            "folds": str(folds.list_seed),
+            "images": data["fingerprint"],
+            "unlabelled": describe_data("", more, reader.keys(more))["fingerprint"],
+            "embedding": maker.identity,
+            "weights": _initial_weights(recipe, given),
+            "processes": f"{accelerator.num_processes} on {accelerator.device.type}",
+        },
+    )
+
+
+def _initial_weights(recipe: Recipe, given: Given) -> str:
+    """Return a fingerprint of what a network on pixels starts from; others start from the embedding."""
+    if recipe.pixels is None:
+        return ""
+    state = sorted(build_model(recipe, given, 0).state_dict().items())
+    return digest(part for key, value in state for part in (key.encode(), value.contiguous().numpy().tobytes()))
+
+
+def _unlabelled(recipe: Recipe, competition: Competition, reader: ImageReader, paths: list[str]) -> list[str]:
+    """Return the paths of the test half's images, if the recipe learns from images without labels.
+
+    A file that is also a training image is left out: its pair may be one that is scored.
+    """
+    if recipe.pretraining is None or recipe.pretraining.on != "images":
+        return []
+    more = [path for side in ("test/left", "test/right") for path in competition.images(side).values()]
+    known = np.isin(reader.keys(more), reader.keys(paths))
+    return [path for path, there in zip(more, known, strict=True) if not there]
