@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from tlk.errors import UserError
@@ -111,3 +112,21 @@ def test_a_side_that_the_poolings_use_up_is_said(pool_last: bool, least: int) ->
     assert small(least, filters=filters, pool_last=pool_last)(pixels(side=least)).shape == (2, 5)
     with pytest.raises(UserError, match=f"make pixels.size at least {least}, or give fewer model.filters"):
         small(least - 1, filters=filters, pool_last=pool_last)
+
+
+def test_local_contrast_is_one_more_channel() -> None:
+    model = small(contrast=5, unit_length=False).eval()
+    assert weights(model)[0] == (4, 4, 3, 3)
+    first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    with torch.no_grad():
+        first.weight[:, :3] = 0  # sees nothing but the contrast, for which strength hardly counts
+    strong = pixels() // 2
+    weak = strong // 2 + 60
+    other = (model(pixels(seed=1)) - model(strong)).norm()
+    assert (model(weak) - model(strong)).norm() < 0.2 * other
+
+
+@pytest.mark.parametrize("window", [2, -1, 65])
+def test_a_window_of_contrast_is_odd(window: int) -> None:
+    with pytest.raises(ValidationError, match="contrast"):
+        ConvNetParameters(contrast=window)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tlk.errors import UserError
 from tlk.models.base import Given, Model, as_floats
+from tlk.models.contrast import with_contrast
 from tlk.models.layers import dense_layers
 from tlk.models.registry import ConvNetParameters
 
@@ -22,7 +23,7 @@ class ConvNet(Model):
     def __init__(self, parameters: ConvNetParameters, given: Given) -> None:
         super().__init__()
         self._unit_length = parameters.unit_length
-        self._standardised = parameters.standardised
+        self._contrast = parameters.contrast
         poolings = len(parameters.filters) - (not parameters.pool_last)
         if given.side >> poolings == 0:
             raise UserError(
@@ -30,7 +31,7 @@ class ConvNet(Model):
                 f"make pixels.size at least {2**poolings}, or give fewer model.filters"
             )
         layers: list[nn.Module] = []
-        width = given.channels
+        seen = width = given.channels + bool(parameters.contrast)
         kernels = parameters.kernels * (len(parameters.filters) if len(parameters.kernels) == 1 else 1)
         for number, (filters, kernel) in enumerate(zip(parameters.filters, kernels, strict=True)):
             for _ in range(parameters.convolutions):
@@ -42,15 +43,16 @@ class ConvNet(Model):
             layers.append(nn.AdaptiveAvgPool2d(parameters.cells))
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
-            flat = self.convolutions.eval()(torch.zeros(1, given.channels, given.side, given.side)).shape[1]
+            flat = self.convolutions.eval()(torch.zeros(1, seen, given.side, given.side)).shape[1]
         self.dense = nn.Sequential(nn.Dropout(parameters.dropout), dense_layers(flat, parameters.dense))
         self.train()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the `(b, e)` embeddings of `(b, c, h, w)` pixels."""
-        pixels = as_floats(inputs).contiguous(memory_format=torch.channels_last)
-        if self._standardised:
-            pixels = (pixels - 0.5) / 0.25
+        pixels = as_floats(inputs)
+        if self._contrast:
+            pixels = with_contrast(pixels, self._contrast)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         outputs: Tensor = self.dense(self.convolutions(pixels))
         return nn.functional.normalize(outputs.float(), dim=1) if self._unit_length else outputs
 
