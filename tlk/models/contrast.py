@@ -1,6 +1,7 @@
 """Local contrast, as one more channel: edges count the same in a pale photograph and in a dark one.
 
-Source: Jarrett, Kavukcuoglu, Ranzato and LeCun, *What is the Best Multi-Stage Architecture for Object Recognition?*, 2009.
+Source: Jarrett, Kavukcuoglu, Ranzato and LeCun, *What is the Best Multi-Stage Architecture for Object Recognition?*,
+2009.
 """
 
 import torch
