@@ -13,6 +13,7 @@ from tlk.metrics import (
     bootstrap_interval,
     expected_top_k,
     list_ranks,
+    paired_interval,
     rank_frequency,
     recall_at,
     standardise,
@@ -121,9 +122,9 @@ def test_all_right_and_all_wrong_have_the_exact_binomial_interval() -> None:
     assert (low, high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 20)))
 
 
-def test_equal_differences_of_two_runs_have_no_width_unless_they_are_counts() -> None:
-    assert bootstrap_interval(np.full(10, 0.25)) == (0.25, 0.25)
-    assert bootstrap_interval(np.full(10, -1.0)) == (-1.0, -1.0)
+@pytest.mark.parametrize("difference", [0.25, -1.0, 0.0, 1.0])
+def test_equal_differences_of_two_runs_have_no_width(difference: float) -> None:
+    assert paired_interval(np.full(10, difference)) == (difference, difference)
 
 
 def test_standardise_gives_each_row_mean_0_and_deviation_1() -> None:

@@ -1,6 +1,7 @@
-"""The one exception that a user is meant to see."""
+"""The one exception that a user is meant to see, and words that several places share."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -8,6 +9,12 @@ class UserError(Exception):
 
     The message has one to three lines: which file, row or option; what is wrong; what to do.
     """
+
+
+def damaged_run(folder: Path, what: str) -> UserError:
+    """Return the error for a run of which something cannot be used: `what` names the file and the fault."""
+    name = folder.name.removesuffix(".partial")
+    return UserError(f"{what}\ndelete {folder}, or train it anew: tlk train RECIPE --run {name} --overwrite")
 
 
 def summarise(faults: Sequence[str], shown: int = 3) -> str:

@@ -42,17 +42,22 @@ def rank_frequency(beating: np.ndarray) -> np.ndarray:
 
 
 def bootstrap_interval(values: np.ndarray, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean of `(n,)` per-query values.
+    """Return the 95 % percentile bootstrap interval of the mean of `(n,)` per-query values from 0 to 1.
 
-    A paired comparison of two runs is the interval of the differences of their values. Where all values are 0, or all
-    are 1, resampling cannot show the uncertainty: the exact binomial interval stands in. Source: Efron and Tibshirani,
-    *An Introduction to the Bootstrap*; Clopper and Pearson, 1934.
+    Where all values are 0, or all are 1, resampling cannot show the uncertainty: the exact binomial interval stands in.
+    Source: Efron and Tibshirani, *An Introduction to the Bootstrap*; Clopper and Pearson, 1934.
     """
     if values.min() == values.max() and values[0] in (0, 1):
         exact = binomtest(int(values.sum()), len(values)).proportion_ci(method="exact")
         return float(exact.low), float(exact.high)
+    return paired_interval(values, seed, resamples)
+
+
+def paired_interval(differences: np.ndarray, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of the mean of `(n,)` differences of two runs, query by query."""
     random = np.random.default_rng(seed)
-    means = [values[random.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
+    size = len(differences)
+    means = [differences[random.integers(size, size=size)].mean() for _ in range(resamples)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 

@@ -29,7 +29,7 @@ def load_recipe(name: str, settings: Sequence[str] = (), backbone: str | None = 
         _apply(document, setting)
     if backbone is not None:
         _use_backbone(document, name, backbone)
-    return parse_recipe(document, f"recipe {name}")
+    return parse_recipe(document, f"recipe {name}", _remedy(settings))
 
 
 def recipe_text(name: str) -> str:
@@ -42,7 +42,9 @@ def recipe_text(name: str) -> str:
         try:
             return Path(name).read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
-            raise UserError(f"recipe {name} cannot be read: {error}") from error
+            raise UserError(
+                f"recipe {name} cannot be read: {error}\nname a TOML file, or one of: tlk recipes"
+            ) from error
     if name not in recipe_names():
         close = difflib.get_close_matches(name, recipe_names(), n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(recipe_names())}"
@@ -59,11 +61,13 @@ def read_document(name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe_text(name))
     except (ValueError, RecursionError) as error:  # not all that tomllib raises is its own
-        raise UserError(f"recipe {name} is not TOML: {error}") from error
+        raise UserError(
+            f"recipe {name} is not TOML: {error}\nmend it there; tlk recipes adapter shows one whole"
+        ) from error
 
 
-def parse_recipe(document: Mapping[str, Any], origin: str) -> Recipe:
-    """Check a recipe, its model and its loss, and return it; `origin` is for messages.
+def parse_recipe(document: Mapping[str, Any], origin: str, remedy: str = "see its keys: tlk recipes NAME") -> Recipe:
+    """Check a recipe, its model and its loss, and return it; `origin` and `remedy` are for messages.
 
     Raises:
         UserError: all faults, in one message.
@@ -74,7 +78,7 @@ def parse_recipe(document: Mapping[str, Any], origin: str) -> Recipe:
         raise UserError(f"{origin}: its tables are nested too deep to be a recipe") from error
     faults = find_faults(document)
     if faults:
-        raise UserError(f"{origin}: {summarise(faults, shown=12)}\nsee its keys: tlk recipes NAME")
+        raise UserError(f"{origin}: {summarise(faults, shown=12)}\n{remedy}")
     return Recipe.model_validate(document)
 
 
@@ -104,6 +108,14 @@ def _apply(document: dict[str, Any], setting: str) -> None:
         table[path[-1]] = tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):
         table[path[-1]] = value  # a bare word
+
+
+def _remedy(settings: Sequence[str]) -> str:
+    """Return what to do about faults; who names another loss or model keeps keys that it may not know."""
+    keys = [setting.partition("=")[0].strip() for setting in settings]
+    parts = [key.removesuffix(".name") for key in keys if key.endswith(".name")]
+    whole = f"; take another {parts[0]} whole: --set '{parts[0]}={{name=\"…\"}}'" if parts else ""
+    return f"see its keys: tlk recipes NAME{whole}"
 
 
 def _use_backbone(document: dict[str, Any], name: str, backbone: str) -> None:

@@ -45,7 +45,7 @@ def _faults(schema: type[Parameters], document: Mapping[str, Any], prefix: str) 
 
 def _describe(fault: Any, schema: type[Parameters], prefix: str) -> str:
     place = fault["loc"]
-    where = one_line(prefix + ".".join(map(str, place)))
+    where = one_line((prefix + ".".join(map(str, place))).rstrip("."))
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(place[-1]), _known_keys(schema, place[:-1]), n=1)
         return f"unknown key {where}" + (f" (did you mean {close[0]}?)" if close else "")

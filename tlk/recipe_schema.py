@@ -54,7 +54,7 @@ class Recipe(Parameters):
     reported: str | None = None  # what the source reported for it
     scored: str | None = None  # what the recipe as it stands reached, and on what; a run does not inherit it
     seed: int = Field(0, ge=0, lt=2**32)
-    split: str = Field("folds", pattern=r"^(folds|\d\d?/\d\d?/\d\d?)$")  # or shares: train/validation/test
+    split: str = "folds"  # or shares: train/validation/test
     embedding: EmbeddingParameters | None = None
     pixels: PixelParameters | None = None
     model: dict[str, Any]
@@ -71,8 +71,10 @@ class Recipe(Parameters):
             raise ValueError("mining and pretraining need loss and training")
         if (self.embedding is None) == (self.pixels is None):
             raise ValueError("give either embedding or pixels")
-        if self.split != "folds" and (sum(self.shares) != 100 or 0 in self.shares):
-            raise ValueError("split: train, validation and test are whole percentages above 0 that add up to 100")
+        if self.split != "folds" and not _are_shares(self.split):
+            raise ValueError(
+                f'split {self.split!r}: "folds", or whole percentages for training, validation, test: "60/20/20"'
+            )
         return self
 
     @property
@@ -92,3 +94,9 @@ class Recipe(Parameters):
             train, validation, _ = self.shares
             return validation / (train + validation)
         return self.training.inner_fraction if self.training else 0.0
+
+
+def _are_shares(split: str) -> bool:
+    parts = split.split("/")
+    numbers = [int(part) for part in parts if part.isascii() and part.isdecimal()]
+    return len(parts) == len(numbers) == 3 and sum(numbers) == 100 and 0 not in numbers

@@ -149,6 +149,9 @@ def test_all_faults_of_a_recipe_at_once(data: Path, workspace_folder: Path, caps
         (["--backbone", "resnet18"], "no backbone"),
         (["--set", "epochs"], "key=value"),
         (["--resume"], "nothing"),
+        (["--log-with", "wandb"], "there is: tensorboard"),
+        (["--set", "split=folds2"], "whole percentages"),
+        (["--set", "model.name=convnet"], "take another model whole: --set 'model={name="),
     ],
 )
 def test_options_that_do_not_do(
@@ -248,3 +251,26 @@ def test_a_bug_keeps_its_traceback_in_a_file(
     log = next(workspace_folder.glob("tlk-*.log"))
     assert str(log) in printed
     assert "Traceback" in log.read_text()
+
+
+def test_recipes_that_cannot_be_read(data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("syntax.toml").write_text("name = ")
+    Path("bytes.toml").write_bytes(b"name = '\xff'")
+    Path("folder.toml").mkdir()
+    for name in ("syntax", "bytes", "folder", "none"):
+        for command in ("train", "recipes"):
+            refuse([command, f"{name}.toml"], capsys, f"{name}.toml", "\n")
+
+
+def test_a_name_that_is_taken(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "thumbnail", "--run", "mine"]) == 0
+    refuse(["train", "thumbnail", "--run", "mine"], capsys, "'mine' exists", "take --overwrite, or another name")
+    Path("runs/mine").rename("runs/mine.partial")
+    refuse(["train", "thumbnail", "--run", "mine"], capsys, "unfinished", "take --resume, --overwrite, or another name")
+
+
+def test_a_run_against_itself_gains_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "thumbnail"]) == 0
+    capsys.readouterr()
+    assert run(["eval", "thumbnail", "thumbnail"]) == 0
+    assert "0.0 [0.0, 0.0] points" in capsys.readouterr().out

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from tlk.cli.main import run
-from tlk.workflows import train as workflow
-from tlk.workflows import train_folds
+from tlk.workflows import prepare, train_folds
 
 pytestmark = pytest.mark.slow
 
@@ -114,13 +113,13 @@ def test_a_run_that_lacks_a_model_is_not_averaged(data: Path, capsys: pytest.Cap
 
 
 def test_a_name_taken_in_the_meantime_is_said(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = workflow.folds_of
+    real = prepare.folds_of
 
     def slow(*arguments: object) -> object:
         (data / "runs" / "thumbnail.partial").mkdir(parents=True)  # another process starts
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workflow, "folds_of", slow)
+    monkeypatch.setattr(prepare, "folds_of", slow)
     assert run(["train", "thumbnail"]) == 2
 
 

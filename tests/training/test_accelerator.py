@@ -40,7 +40,7 @@ def test_one_process_may_train_in_one_precision_after_another(monkeypatch: pytes
 
 def test_an_unknown_tracker_is_said() -> None:
     require_tracker(None)
-    with pytest.raises(UserError, match="--log-with punchcards: there is tensorboard"):
+    with pytest.raises(UserError, match="--log-with punchcards: no such tracker\nthere is: tensorboard"):
         require_tracker("punchcards")
 
 

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tlk.data.competition import Pairs
+from tlk.errors import UserError
+from tlk.files import write_json
 from tlk.workflows.evaluate import outcomes
-from tlk.workflows.run import FoldScores, OutOfFold
+from tlk.workflows.run import FoldScores, OutOfFold, Run, best_run
 
 COUNT = 60
 PAIRS = Pairs(tuple(f"l{i}" for i in range(COUNT)), tuple(f"r{i}" for i in range(COUNT)))
@@ -48,3 +51,51 @@ def test_pairs_that_are_never_scored_are_left_out_and_the_rest_keep_their_order(
         assert oof.query_ids.tolist() == [f"l{i}" for i in range(1, COUNT, 2)]
         assert oof.fold.tolist() == [0] * (COUNT // 2)
         assert len(outcomes(oof).ranks) == COUNT // 2
+
+
+NUMBERS = {"expected_top_k": {"2": 0.5}, "seconds": 1.0}
+MANIFEST = {"data": {"name": "tll"}, "embedding": "x"}
+
+
+def a_run(folder: Path, top_2: float) -> Run:
+    folder.mkdir(parents=True)
+    write_json(folder / "metrics.json", NUMBERS | {"expected_top_k": {"2": top_2}})
+    write_json(folder / "manifest.json", MANIFEST)
+    return Run(folder)
+
+
+@pytest.mark.parametrize(
+    "numbers", [[], {"expected_top_k": {}, "seconds": 1.0}, {"expected_top_k": {"2": "x"}, "seconds": 1.0}]
+)
+def test_numbers_that_are_none_are_said_with_the_run_to_train_anew(tmp_path: Path, numbers: object) -> None:
+    run = a_run(tmp_path / "mine", 0.5)
+    write_json(run.folder / "metrics.json", numbers)
+    with pytest.raises(UserError, match=r"metrics.json is not a run's\ndelete .*mine, .* --run mine --overwrite"):
+        run.numbers()
+
+
+def test_a_manifest_without_the_data_s_name_is_said(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "mine", 0.5)
+    write_json(run.folder / "manifest.json", {"data": {}, "embedding": "x"})
+    with pytest.raises(UserError, match=r"manifest\.json is not a run's"):
+        run.manifest()
+
+
+def test_sides_of_different_width_are_said(tmp_path: Path) -> None:
+    oof = OutOfFold.of(PAIRS, np.zeros(COUNT, np.int64), parts(np.zeros(COUNT, np.int64), learned=False), 5, 10)
+    arrays = vars(oof) | {"gallery": oof.gallery[:, :3]}
+    np.savez(tmp_path / "oof.npz", **arrays)
+    with pytest.raises(UserError, match="differ in length or width"):
+        OutOfFold.read(tmp_path / "oof.npz")
+
+
+def test_a_damaged_run_does_not_hide_the_best_one(tmp_path: Path) -> None:
+    a_run(tmp_path / "good", 0.4)
+    best = a_run(tmp_path / "best", 0.6)
+    damaged = a_run(tmp_path / "damaged", 0.9)
+    (damaged.folder / "metrics.json").write_text("{")
+    assert best_run(tmp_path, "tll") == best
+    for name in ("good", "best"):
+        (tmp_path / name / "manifest.json").unlink()
+    with pytest.raises(UserError, match="cannot read"):
+        best_run(tmp_path, "tll")

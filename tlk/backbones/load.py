@@ -38,6 +38,8 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
         model = timm.create_model(name, pretrained=pretrained, **{"num_classes": 0, **options})
     except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        if pretrained and os.environ.get("TLK_OFFLINE") == "1" and not name.startswith("local-dir:"):
+            why = "its weights are not on this machine, and TLK_OFFLINE=1 forbids fetching them"
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"
             "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"

@@ -121,13 +121,15 @@ def _print_gallery(row: dict[str, Any]) -> None:
     print(f"found at rank 1, 2, … 10: {first}")
     means = row["mean_similarity"]
     print(f"mean similarity of matched pairs {means['positive']:.4f}, of others {means['negative']:.4f}")
+    parts = row.get("faces", {})
+    shown = [k for k in ("1", "5", "25") if all(k in part["left_to_right"] for part in parts.values())]
     lines = [
         [kind, str(part["n"]), percent(part["expected_top_2"], part["ci95"])]
-        + [str(part["left_to_right"][k]["found"]) for k in ("1", "5", "25") if k in part["left_to_right"]]
-        for kind, part in row.get("faces", {}).items()
+        + [str(part["left_to_right"][k]["found"]) for k in shown]
+        for kind, part in parts.items()
     ]
     if lines:
-        print_table(["faces in", "pairs", "expected top-2 %", "top-1", "top-5", "top-25"], lines)
+        print_table(["faces in", "pairs", "expected top-2 %", *(f"top-{k}" for k in shown)], lines)
 
 
 def _print_submission(row: dict[str, Any]) -> None:

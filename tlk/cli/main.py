@@ -73,7 +73,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    print("error: " + "\n".join(message.splitlines()[:3]), file=sys.stderr, flush=True)
+    sys.stderr.write("error: " + "\n".join(message.splitlines()[:3]) + "\n")  # at once: of several processes all speak
+    sys.stderr.flush()
     return code
 
 

@@ -12,7 +12,12 @@ def predict(
     run: Annotated[str | None, typer.Argument(help="A run; default the best by out-of-fold top-2.")] = None,
     data: DataOption = None,
     runs: RunsOption = None,
-    out: Annotated[Path | None, typer.Option(help="Submission; default submissions/<run>.csv.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Submission; default submissions/<run>.csv, or submissions/submission.csv if no run is named."
+        ),
+    ] = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Score the test lists and write the submission CSV."""

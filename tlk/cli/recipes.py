@@ -7,9 +7,10 @@ import typer
 
 def recipes(name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None) -> None:
     """List the recipes, or show one."""
-    from tlk.recipe import load_recipe, recipe_names, recipe_text
+    from tlk.recipe import load_recipe, read_document, recipe_names, recipe_text
 
     if name is not None:
+        read_document(name)  # says what is wrong with a file
         print(recipe_text(name), end="")
         return
     loaded = [load_recipe(recipe) for recipe in recipe_names()]

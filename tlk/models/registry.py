@@ -77,7 +77,9 @@ class ConvNetParameters(Parameters):
     filters: tuple[Units, ...] = Field((64, 128), min_length=1)
     kernels: tuple[int, ...] = Field((5, 3), min_length=1)  # one a block, or one for all
     convolutions: int = Field(1, ge=1, le=8)  # in each block
-    contrast: int = Field(0, ge=0, le=63)  # pixels: side of the window of the local contrast that is added; 0 adds none
+    contrast: int = Field(
+        0, ge=0, le=63
+    )  # side of the window of local contrast, added to pixels that are standardised; 0: as is
     batch_norm: bool = False
     pool_last: bool = True  # whether the last block ends with a pooling, too
     cells: int = Field(0, ge=0, le=64)  # pooled into cells × cells before the dense layers; 0 leaves the map as it is
@@ -91,8 +93,8 @@ class ConvNetParameters(Parameters):
             raise ValueError("give one kernel size, or one for each of the filters")
         if any(not 1 <= kernel <= 31 or kernel % 2 == 0 for kernel in self.kernels):
             raise ValueError("kernel sizes are odd, from 1 to 31")
-        if self.contrast and self.contrast % 2 == 0:
-            raise ValueError("the window of contrast is odd, or 0 for none")
+        if self.contrast == 1 or (self.contrast and self.contrast % 2 == 0):
+            raise ValueError(f"contrast {self.contrast}: the side of its window is odd and at least 3, or 0 for none")
         return self
 
 

@@ -24,7 +24,7 @@ def require_tracker(name: str | None) -> None:
     if name is None:
         return
     if name not in TRACKERS:
-        raise UserError(f"--log-with {name}: there is {', '.join(TRACKERS)}")
+        raise UserError(f"--log-with {name}: no such tracker\nthere is: {', '.join(TRACKERS)}")
     if find_spec(name) is None:
         raise UserError(f"--log-with {name}: it is not installed\npip install 'tlk[{name}]'")
 

@@ -6,7 +6,7 @@ import torch
 from accelerate.utils.memory import should_reduce_batch_size
 from safetensors.torch import load_file, save
 
-from tlk.errors import UserError
+from tlk.errors import UserError, damaged_run
 from tlk.files import replacing
 from tlk.models.base import Given, Model
 from tlk.models.registry import MODELS
@@ -56,5 +56,5 @@ def load_model(recipe: Recipe, given: Given, path: Path) -> Model:
         model.load_state_dict(load_file(path))
     except Exception as error:  # safetensors and torch raise a kind of their own for every fault
         why = str(error).strip().splitlines()[0]
-        raise UserError(f"cannot load {path}: {why}\ntrain the run again: tlk train --overwrite") from error
+        raise damaged_run(path.parent.parent, f"cannot load {path}: {why}") from error
     return model.eval()

@@ -12,7 +12,15 @@ from tlk.data.candidates import build_lists
 from tlk.data.competition import PAIR_HEADER, Competition
 from tlk.data.source import data_name
 from tlk.errors import UserError
-from tlk.metrics import bootstrap_interval, expected_top_k, list_ranks, recall_at, standardise, top_k
+from tlk.metrics import (
+    bootstrap_interval,
+    expected_top_k,
+    list_ranks,
+    paired_interval,
+    recall_at,
+    standardise,
+    top_k,
+)
 from tlk.scoring.similarity import Scorer, count_beating, list_similarities
 from tlk.submission import parse_submission
 from tlk.tables import parse_table, read_table, refuse_repeats
@@ -97,7 +105,7 @@ def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[
             rows.append({"run": name, "minus": names[0], "gain": None, "ci95": None})
             continue
         gain = outcomes(oof).expected(PICKS) - baseline
-        rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": bootstrap_interval(gain)})
+        rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": paired_interval(gain)})
     return rows
 
 

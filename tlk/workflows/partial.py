@@ -28,8 +28,10 @@ def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwr
     if overwrite or not _taken(place):
         return place
     if name is not None:
-        what = "exists" if place.exists() else "was left unfinished"
-        raise UserError(f"run {name!r} {what} in {runs}\ntake --overwrite, --resume, or another name with --run")
+        unfinished = _partial(place).exists()
+        what = "was left unfinished" if unfinished else "exists"
+        resuming = "--resume, " if unfinished else ""
+        raise UserError(f"run {name!r} {what} in {runs}\ntake {resuming}--overwrite, or another name with --run")
     number = 2
     while _taken(runs / f"{recipe}-{number}"):
         number += 1

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from tlk.constants import PICKS
 from tlk.data.competition import Pairs
-from tlk.errors import UserError
+from tlk.errors import UserError, damaged_run
 from tlk.files import replacing, write_text
 from tlk.recipe import parse_recipe
 from tlk.recipe_schema import Recipe
@@ -39,45 +40,43 @@ class Run:
         try:
             return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UserError(f"cannot read {path}: {error}\ntrain the run again: tlk train --overwrite") from error
+            raise damaged_run(self.folder, f"cannot read {path}: {error}") from error
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Keep the resolved recipe."""
         write_text(self.folder / "recipe.toml", tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
 
-    def document(self, name: str) -> Any:
+    def document(self, name: str) -> dict[str, Any]:
         """Return one of the run's JSON files.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: it cannot be read, or is no table.
         """
+        path = self.folder / name
         try:
-            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"cannot read {self.folder / name}: {error}\ntrain the run again: tlk train --overwrite"
-            ) from error
+            raise damaged_run(self.folder, f"cannot read {path}: {error}") from error
+        if not isinstance(found, dict):
+            raise damaged_run(self.folder, f"{path} is not a run's")
+        return found
 
     def manifest(self) -> dict[str, Any]:
         """Return what the run was made with."""
-        manifest = self.document("manifest.json")
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("data"), dict) or "embedding" not in manifest:
-            why = f"{self.folder / 'manifest.json'} is not a run's"
-            raise UserError(f"{why}\ntrain the run again: tlk train --run {self.name} --overwrite")
-        return manifest
+        found = self.document("manifest.json")
+        data = found.get("data")
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str) or "embedding" not in found:
+            raise damaged_run(self.folder, f"{self.folder / 'manifest.json'} is not a run's")
+        return found
 
     def numbers(self) -> dict[str, Any]:
         """Return the run's numbers as `tlk eval --json` prints them."""
-        numbers = self.document("metrics.json")
-        if (
-            not isinstance(numbers, dict)
-            or not isinstance(numbers.get("expected_top_k"), dict)
-            or "seconds" not in numbers
-        ):
-            raise UserError(
-                f"{self.folder / 'metrics.json'} is not a run's\ntrain the run again: tlk train --overwrite"
-            )
-        return numbers
+        found = self.document("metrics.json")
+        expected = found.get("expected_top_k")
+        known = isinstance(expected, dict) and isinstance(expected.get(str(PICKS)), float)
+        if not known or not isinstance(found.get("seconds"), float):
+            raise damaged_run(self.folder, f"{self.folder / 'metrics.json'} is not a run's")
+        return found
 
     def model(self, fold: int) -> Path:
         """Return where the model of `fold` lies."""
@@ -175,11 +174,13 @@ class OutOfFold:
             with np.load(path, allow_pickle=False) as arrays:
                 values = {name: arrays[name] for name in cls.__dataclass_fields__}
         except Exception as error:  # a damaged zip raises whatever its reader trips over
-            raise UserError(f"cannot read {path}: {error}\ntrain the run again: tlk train --overwrite") from error
-        if not len(values["fold"]) == len(values["queries"]) == len(values["gallery"]) == len(values["query_ids"]):
-            raise UserError(
-                f"{path} is damaged: its arrays differ in length\ntrain the run again: tlk train --overwrite"
-            )
+            raise damaged_run(path.parent, f"cannot read {path}: {error}") from error
+        queries, gallery = values["queries"].shape, values["gallery"].shape
+        if (
+            queries != gallery
+            or not len(values["fold"]) == len(values["query_ids"]) == len(values["gallery_ids"]) == queries[0]
+        ):
+            raise damaged_run(path.parent, f"{path} is damaged: its arrays differ in length or width")
         return cls(**values | {name: int(values[name]) for name in ("list_seed", "list_length")})
 
 
@@ -206,13 +207,22 @@ def best_run(runs: Path, data_name: str) -> Run:
     """Return the run with the highest out-of-fold top-2 among those of the data, else among all.
 
     Raises:
-        UserError: there is no run.
+        UserError: there is no run, or none that can be read.
     """
     there = complete_runs(runs)
     if not there:
         raise UserError(f"there is no run in {runs}\ntrain one first: tlk train")
-    same = [run for run in there if run.manifest()["data"]["name"] == data_name]
-    return max(same or there, key=lambda run: run.numbers()["expected_top_k"]["2"])
+    readable, damage = [], []
+    for run in there:
+        try:
+            readable.append(
+                (run.manifest()["data"]["name"] == data_name, run.numbers()["expected_top_k"][str(PICKS)], run)
+            )
+        except UserError as error:  # one damaged run does not hide the others
+            damage.append(error)
+    if not readable:
+        raise damage[0]
+    return max(readable, key=lambda row: row[:2])[2]
 
 
 def is_run_name(name: str) -> bool:

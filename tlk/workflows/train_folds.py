@@ -8,6 +8,7 @@ import numpy as np
 from accelerate import Accelerator
 
 from tlk.data.competition import Pairs
+from tlk.errors import damaged_run
 from tlk.files import write_text
 from tlk.models.base import Model
 from tlk.recipe_schema import Recipe, TrainingParameters
@@ -112,7 +113,9 @@ def kept_history(run: Run) -> list[list[str]]:
     path = run.folder / "history.csv"
     if not path.exists():
         return []
-    rows = parse_table(path.read_bytes(), str(path)).rows
+    rows = parse_table(path.read_bytes(), str(path), lambda width: HISTORY).rows
+    if not all(row[0].isdecimal() for row in rows):
+        raise damaged_run(run.folder, f"{path} is damaged: its first column is not a fold")
     return [list(row) for row in rows if run.model(int(row[0])).exists()]
 
 
