@@ -33,7 +33,7 @@ def test_a_tracker_that_is_unknown_or_missing_is_said(
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
     assert run(["train", "thumbnail", "--log-with", "paper"]) == 2
-    assert "there is tensorboard" in capsys.readouterr().err
+    assert "no such tracker\nthere is: tensorboard" in capsys.readouterr().err
     monkeypatch.setattr(accelerator, "find_spec", lambda name: None)
     assert run(["train", "thumbnail", "--log-with", "tensorboard"]) == 2
     assert "pip install" in capsys.readouterr().err
