@@ -61,6 +61,7 @@ class Recipe(Parameters):
     loss: dict[str, Any] | None = None
     mining: dict[str, Any] | None = None
     training: TrainingParameters | None = None
+    matching: bool = False  # whether `predict` assigns the right images of all lists to one query each: transductive
     pretraining: Pretraining | None = None
 
     @model_validator(mode="after")

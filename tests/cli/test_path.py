@@ -104,7 +104,8 @@ def test_the_trained_head_is_far_above_the_thumbnail(workspace: Path, capsys: py
         assert list(row["top_k"]) == ["1", "2", "3", "4"]
         assert values == sorted(values)
         assert all(low <= row["top_k"][k] <= high for k, (low, high) in row["ci95"].items())
-        assert row["matched_top_k"] is None
+        assert row["matched_top_k"]["2"] > row["top_k"]["2"] - 0.05
+        assert all(low <= row["matched_top_k"][k] <= high for k, (low, high) in row["matched_ci95"].items())
         assert row["n"] == 110
 
 
@@ -230,6 +231,49 @@ def test_a_row_does_not_depend_on_other_rows(workspace: Path, competition_folder
     assert all(everything[row[0]] == row for row in some)
 
 
+def test_matching_looks_at_all_lists_and_finds_more(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {}
+    for way in ("--matching", "--no-matching"):
+        assert run(["predict", "descriptors", way, "--out", "scored.csv"]) == 0
+        printed = capsys.readouterr().out
+        assert ("transductive" in printed) == (way == "--matching")
+        assert run(["check-submission", "scored.csv"]) == 0
+        assert run(["eval", "--submission", "scored.csv", "--json"]) == 0
+        found[way] = json.loads(capsys.readouterr().out.split("\n", 1)[1])[0]["top_k"]["2"]
+    assert found["--matching"] >= found["--no-matching"]
+    assert run(["predict", "descriptors", "--out", "plain.csv"]) == 0
+    assert "strictly per query" in capsys.readouterr().out  # the recipe does not ask for it
+
+
+def test_a_recipe_that_asks_for_matching_is_named_transductive(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", "thumbnail", "--set", "matching=true", "--run", "m"]) == 0
+    assert json.loads((workspace / "runs/m/manifest.json").read_text())["transductive"] is True
+    assert run(["predict", "m", "--out", "m.csv"]) == 0
+    assert run(["predict", "m", "--no-matching", "--out", "plain.csv"]) == 0
+    matched, plain = capsys.readouterr().out.splitlines()[-2:]
+    assert "transductive" in matched
+    assert "strictly per query" in plain
+
+
+def test_lists_that_are_not_one_to_one_are_not_matched(
+    workspace: Path, competition_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fewer = workspace / "fewer"
+    shutil.copytree(competition_folder, fewer)
+    lines = (fewer / "test_candidates.csv").read_text().splitlines(keepends=True)
+    (fewer / "test_candidates.csv").write_text("".join(lines[:9]))
+    assert run(["predict", "descriptors", "--matching", "--data", str(fewer), "--out", "no.csv"]) == 2
+    assert "--matching: 8 lists with" in capsys.readouterr().err
+    assert not (workspace / "no.csv").exists()
+    assert run(["train", "thumbnail", "--set", "matching=true", "--run", "m"]) == 0
+    assert run(["predict", "m", "--data", str(fewer), "--out", "m.csv"]) == 0
+    told = capsys.readouterr()
+    assert "not one-to-one" in told.err
+    assert "strictly per query" in told.out
+
+
 def test_refit_predicts_with_one_model(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "descriptors", *FAST, "--run", "refitted", "--refit"]) == 0
     assert run(["predict", "refitted"]) == 0
@@ -249,6 +293,8 @@ def test_shuffled_pairs_stay_at_chance(data: Path, capsys: pytest.CaptureFixture
     numbers = json.loads(capsys.readouterr().out)[0]
     for interval in (numbers["ci95"]["2"], numbers["expected_ci95"]["2"]):
         assert interval[0] <= 0.10 <= interval[1]
+    # How often an image stands in lists says a little about whose truth it is, whatever the pairs are.
+    assert numbers["matched_ci95"]["2"][0] <= 0.13
 
 
 def test_the_zip_is_read_where_it_lies(workspace: Path, competition_folder: Path) -> None:

@@ -93,14 +93,16 @@ def _print_run(row: dict[str, Any]) -> None:
     lines = [
         [
             f"top-{k}",
-            f"{round(row['top_k'][k] * row['n'])} of {row['n']}",
+            str(round(row["top_k"][k] * row["n"])),
             percent(row["top_k"][k], row["ci95"][k]),
             percent(row["expected_top_k"][k], row["expected_ci95"][k]),
+            *([percent(row["matched_top_k"][k], row["matched_ci95"][k])] if row["matched_top_k"] else []),
         ]
         for k in row["top_k"]
     ]
-    title = f"{row['run']} (recipe {row['recipe']}), out-of-fold, per query"
-    print_table(["", "right", "sampled %", "expected %"], lines, title)
+    title = f"{row['run']} (recipe {row['recipe']}), out-of-fold: per query, and with all lists matched"
+    header = ["", f"of {row['n']}", "sampled %", "expected %", *(["matched %"] if row["matched_top_k"] else [])]
+    print_table(header, lines, title)
     recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())
     print(f"recall in the fold's gallery, %: {recalls}")
 

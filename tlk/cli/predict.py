@@ -19,12 +19,18 @@ def predict(
         ),
     ] = None,
     device: DeviceOption = "auto",
+    matching: Annotated[
+        bool | None,
+        typer.Option(
+            "--matching/--no-matching",
+            help="Assign each right image to one query, looking at all lists; default what the recipe says.",
+        ),
+    ] = None,
 ) -> None:
     """Score the test lists and write the submission CSV."""
     from tlk.workflows.predict import predict as work
     from tlk.workflows.workspace import Workspace
 
-    done = work(Workspace.here(data, runs), run, out, device, Console())
-    print(
-        f"{done.path}: {done.queries} queries, run {done.run.name}, {done.models} models averaged, strictly per query"
-    )
+    done = work(Workspace.here(data, runs), run, out, device, Console(), matching)
+    how = "all lists matched (transductive)" if done.matched else "strictly per query"
+    print(f"{done.path}: {done.queries} queries, run {done.run.name}, {done.models} models averaged, {how}")

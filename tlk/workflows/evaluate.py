@@ -1,6 +1,6 @@
 """From out-of-fold embeddings, or from a submission and the truth, to the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tlk.metrics import (
     standardise,
     top_k,
 )
+from tlk.scoring.matching import match_folds
 from tlk.scoring.similarity import Scorer, count_beating, list_similarities
 from tlk.submission import parse_submission
 from tlk.tables import parse_table, read_table, refuse_repeats
@@ -32,9 +33,13 @@ RECALLS = (1, 5, 10, 15, 25, 50, 100)
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What happened to each query: its `(n,)` rank in its sampled list, and its chances in random lists."""
+    """What happened to each query: its `(n,)` rank in its sampled list, and its chances in random lists.
+
+    `matched` are the ranks after a matching of each fold's lists; None where there is one fold alone.
+    """
 
     ranks: np.ndarray
+    matched: np.ndarray | None
     beating: np.ndarray
     others: np.ndarray
     length: int
@@ -54,7 +59,9 @@ def outcomes(oof: OutOfFold) -> Outcomes:
     scorer = oof.scorer
     scores = list_similarities(oof.queries, oof.gallery, lists, scorer)
     beating, others = fold_ranks(oof.fold, oof.queries, oof.gallery, scorer)
-    return Outcomes(list_ranks(scores, truth), beating, others, oof.list_length)
+    chances = match_folds(scores, lists, truth, oof.fold)
+    matched = None if chances is None else list_ranks(chances, truth)
+    return Outcomes(list_ranks(scores, truth), matched, beating, others, oof.list_length)
 
 
 def fold_ranks(
@@ -84,12 +91,18 @@ def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float
         "n": len(result.ranks),
         "top_k": {str(k): float(result.sampled(k).mean()) for k in ks},
         "expected_top_k": {str(k): float(result.expected(k).mean()) for k in ks},
-        "matched_top_k": None,
+        "matched_top_k": _shares(result.matched, ks, np.mean),
         "ci95": {str(k): bootstrap_interval(result.sampled(k)) for k in ks},
+        "matched_ci95": _shares(result.matched, ks, bootstrap_interval),
         "expected_ci95": {str(k): bootstrap_interval(result.expected(k)) for k in ks},
         "gallery_recall": {str(k): recall_at(result.beating, k) for k in RECALLS if k <= smallest},
         "seconds": seconds,
     }
+
+
+def _shares(ranks: np.ndarray | None, ks: range, summary: Callable[[np.ndarray], Any]) -> dict[str, Any] | None:
+    """Return what `summary` makes of the hits among the k highest, for each k."""
+    return None if ranks is None else {str(k): summary(top_k(ranks, k)) for k in ks}
 
 
 def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:

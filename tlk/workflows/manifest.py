@@ -57,5 +57,5 @@ def manifest(
         "cores": os.cpu_count(),
         "seconds": clock.seconds,
         "peak_memory_mb": memory // (1024 * 1024 if sys.platform == "darwin" else 1024),
-        "transductive": False,
+        "transductive": recipe.matching,
     }

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from accelerate import Accelerator
 
+from tlk.data.candidates import build_lists
 from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.metrics import standardise
 from tlk.models.base import Model
+from tlk.scoring.matching import fit_temperature, in_deviations, is_one_to_one, match
 from tlk.scoring.similarity import list_similarities
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
@@ -20,7 +22,7 @@ from tlk.training.models import load_model
 from tlk.training.scorer import scorer_of
 from tlk.workflows.inputs import choose_device, input_maker
 from tlk.workflows.progress import Reporter
-from tlk.workflows.run import Run, best_run, find_run
+from tlk.workflows.run import OutOfFold, Run, best_run, find_run
 from tlk.workflows.workspace import Workspace
 
 
@@ -32,13 +34,22 @@ class Prediction:
     path: Path
     queries: int
     models: int
+    matched: bool
 
 
-def predict(workspace: Workspace, name: str | None, out: Path | None, device: str, reporter: Reporter) -> Prediction:
+def predict(
+    workspace: Workspace,
+    name: str | None,
+    out: Path | None,
+    device: str,
+    reporter: Reporter,
+    matching: bool | None = None,
+) -> Prediction:
     """Score every test list with every fold's model and write the submission.
 
     The models live in spaces of their own: their scores are averaged, standardised per query, never their embeddings.
-    Each row depends on its own query and candidates alone.
+    Without matching each row depends on its own query and candidates alone; with it, on all lists. `matching` None does
+    what the recipe says, where the lists are those of a matching.
 
     Raises:
         UserError: no such run, or the data's test half is faulty.
@@ -60,11 +71,21 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
     inputs, given = maker.make(reader, paths, workspace.store(), reporter)
     place = {right: i for i, right in enumerate(lists.gallery)}
     rows = np.array([[place[right] for right in candidates] for candidates in lists.candidates])
+    one_to_one = is_one_to_one(rows)
+    if matching and not one_to_one:
+        raise UserError(
+            f"--matching: {len(lists)} lists with {len(lists.gallery)} right images are not one-to-one\n"
+            "leave it out: each list is then scored by itself"
+        )
+    matched = one_to_one and (recipe.matching if matching is None else matching)
+    if recipe.matching and matching is None and not one_to_one:
+        reporter.note("the lists are not one-to-one: each is scored by itself, without matching")
     scores = np.zeros(rows.shape)
     accelerator = make_accelerator(chosen, recipe.training.precision if recipe.training else "fp32")
     with reporter.track("scoring") as progress:
         for number, path in enumerate(models):
-            scores += _scores(load_model(recipe, given, path), inputs, len(paths), rows, accelerator)
+            raw = _scores(load_model(recipe, given, path), inputs, len(paths), rows, accelerator)
+            scores += in_deviations(raw, rows >= 0) if matched else standardise(raw)
             progress(number + 1, len(models), "")
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     if not scores.any(axis=1).all():
@@ -72,17 +93,27 @@ def predict(workspace: Workspace, name: str | None, out: Path | None, device: st
         raise UserError(
             f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
         )
-    write_text(target, format_submission(lists.queries, scores / len(models)))
-    return Prediction(run, target, len(lists), len(models))
+    scores = match(scores, rows, _temperature(run)) if matched else scores / len(models)
+    write_text(target, format_submission(lists.queries, scores))
+    return Prediction(run, target, len(lists), len(models), matched)
+
+
+def _temperature(run: Run) -> float:
+    """Return the temperature that the run's out-of-fold scores deserve, each fold's lists a matching of their own."""
+    oof = OutOfFold.read(run.folder / "oof.npz")
+    lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
+    scores = list_similarities(oof.queries, oof.gallery, lists, oof.scorer)
+    folds = [oof.fold == number for number in np.unique(oof.fold)]
+    return fit_temperature([(scores[fold], lists[fold], truth[fold]) for fold in folds])
 
 
 def _scores(model: Model, inputs: Inputs, count: int, rows: np.ndarray, accelerator: Accelerator) -> np.ndarray:
-    """Return one model's `(q, c)` float64 scores, standardised per query; the queries are the first of the images."""
+    """Return one model's `(q, c)` float64 scores; the queries are the first of the images."""
     images = np.arange(count)
     model.to(accelerator.device)
     embeddings = embed_images(model, inputs.reduced(model, images), images, accelerator).cpu().numpy()
     queries, rights = embeddings[: len(rows)], embeddings[len(rows) :]
-    return standardise(list_similarities(queries, rights, rows, scorer_of(model)).astype(np.float64))
+    return list_similarities(queries, rights, rows, scorer_of(model)).astype(np.float64)
 
 
 def check(workspace: Workspace, submission: Path) -> list[str]:

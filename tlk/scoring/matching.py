@@ -1,0 +1,123 @@
+"""One-to-one assignment over the lists: every right image is the truth of one query, and that says much.
+
+The lists form a sparse graph of queries and right images. A matching takes each query's true candidate, no right image
+twice; its weight is the product of exp(score / temperature) along it. The chance of an edge to be in a matching is its
+marginal, and belief propagation finds those: exactly on trees, closely on graphs as sparse as lists are.
+
+Source: Huang and Jebara, *Approximating the Permanent with Belief Propagation*, 2009.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+ABSENT = -1  # in lists of unequal length: no candidate here
+_ROUNDS = 200
+_DAMPING = 0.5
+_ENOUGH = 1e-4  # largest change of a marginal at which the messages have settled
+_LEAST = -60.0  # of an edge's log weight below its list's best: less would be nothing in float64
+_TEMPERATURES = 0.05, 5.0
+_FLOOR = 1e-12  # of a sum: what is left of it without one of its terms, at least
+
+
+def is_one_to_one(lists: np.ndarray) -> bool:
+    """Return whether `(n, m)` lists can be those of a matching: as many right images as queries, each in several lists.
+
+    The lists are rows of a gallery; `ABSENT` where a list is shorter.
+    """
+    times = np.bincount(lists[lists != ABSENT])
+    return bool((times > 0).sum() == len(lists) and times[times > 0].mean() >= 2)
+
+
+def match(scores: np.ndarray, lists: np.ndarray, temperature: float) -> np.ndarray:
+    """Return `(n, m)` log chances that candidate j is query i's in a one-to-one assignment; -inf where it is `ABSENT`.
+
+    Where the gallery has more images than there are queries, some are nobody's. Equal scores stay equal wherever the
+    graph gives no reason to prefer one.
+
+    Args:
+        scores: `(n, m)`, larger = more alike.
+        lists: `(n, m)` gallery rows of the candidates, none twice in a list, or `ABSENT`.
+        temperature: what a difference of scores counts, in deviations: small trusts them, large trusts the graph.
+    """
+    there = lists != ABSENT
+    query, _ = np.nonzero(there)  # (e,) of each edge, in the order of the lists
+    _, right = np.unique(lists[there], return_inverse=True)
+    logits = in_deviations(scores, there) / temperature
+    weights = np.exp(np.maximum(logits - logits.max(axis=1, keepdims=True), _LEAST))[there]
+    spare = float(right.max() + 1 > len(scores))  # the weight of a right image that is nobody's
+    to_query = np.ones(len(query))  # messages
+    chances = _normalised(weights, query)
+    for _ in range(_ROUNDS):
+        to_right = weights / _others(weights * to_query, query)
+        fresh = 1 / (spare + _others(to_right, right))
+        to_query = to_query**_DAMPING * fresh ** (1 - _DAMPING)
+        before, chances = chances, _normalised(weights * to_query, query)
+        if np.abs(chances - before).max() < _ENOUGH:
+            break
+    result = np.full(scores.shape, -np.inf)
+    result[there] = np.log(chances)
+    return result
+
+
+def fit_temperature(cases: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """Return the temperature at which the true candidates of `cases` are most likely.
+
+    A case is `(n, m)` scores, `(n, m)` lists and the `(n,)` positions of the truths; its lists make a matching of their
+    own. What is scored with the temperature must not be among them.
+    """
+
+    def loss(log_temperature: float) -> float:
+        chances = [
+            np.take_along_axis(match(scores, lists, np.exp(log_temperature)), truth[:, None], axis=1)
+            for scores, lists, truth in cases
+        ]
+        return -float(np.concatenate(chances).mean())
+
+    return float(
+        np.exp(minimize_scalar(loss, bounds=np.log(_TEMPERATURES), method="bounded", options={"xatol": 0.02}).x)
+    )
+
+
+def match_folds(scores: np.ndarray, lists: np.ndarray, truth: np.ndarray, fold: np.ndarray) -> np.ndarray | None:
+    """Return `(n, m)` log chances, each fold's lists matched at the temperature that the other folds deserve.
+
+    None where there is one fold alone: no temperature could be fitted without looking at what is scored.
+
+    Args:
+        scores: `(n, m)`, larger = more alike.
+        lists: `(n, m)` pairs, whose right images are the candidates, all of the query's own fold.
+        truth: `(n,)` positions of the true candidates.
+        fold: `(n,)` fold of each pair.
+    """
+    folds = np.unique(fold)
+    if len(folds) < 2:
+        return None
+    chances = np.empty(scores.shape)
+    for number in folds:
+        own = fold == number
+        cases = [(scores[fold == f], lists[fold == f], truth[fold == f]) for f in folds if f != number]
+        chances[own] = match(scores[own], lists[own], fit_temperature(cases))
+    return chances
+
+
+def in_deviations(scores: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return scores less their list's mean, over the deviation of all of them; -inf where nothing is `there`.
+
+    One scale for all queries, which a query's own deviation would not be: some lists are easier than others.
+    """
+    known = np.where(there, scores, 0)
+    centred = known - known.sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
+    deviation = np.sqrt((centred[there] ** 2).mean())
+    return np.asarray(np.where(there, centred / (deviation or 1), -np.inf))
+
+
+def _others(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Return for each `(e,)` value the sum of its owner's other values."""
+    sums = np.bincount(owner, values)[owner]
+    return np.asarray(np.maximum(sums - values, _FLOOR * sums))
+
+
+def _normalised(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    return np.asarray(values / np.bincount(owner, values)[owner])
