@@ -48,7 +48,7 @@ MAPS = ({"at": "late", "maps": True},)
         ({"backbone": "resnet18"}, False),
         ({"backbone": "", "views": VIEWS}, False),
         ({"backbone": "resnet18", "descriptors": ("texture",)}, False),
-        ({"backbone": "resnet18", "views": VIEWS, "descriptors": ("texture",)}, False),
+        ({"backbone": "resnet18", "views": VIEWS, "descriptors": ("texture",)}, True),
         ({"descriptors": ("textures",)}, False),
     ],
 )

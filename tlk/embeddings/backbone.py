@@ -43,7 +43,7 @@ class BackboneEmbedder:
         self._resample = Image.Resampling[config.get("interpolation", "bicubic").upper()]
         self._mean = torch.tensor(config["mean"], device=device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(config["std"], device=device).view(1, 3, 1, 1) * 255
-        self._taps = tap_stages(self.model, views)
+        self._taps, self.places = tap_stages(self.model, views)
         self.identity = digest(part for key, value in _state(self.model) for part in (key.encode(), value))
         self.views = self._describe()
 

@@ -25,6 +25,7 @@ class DescriptorEmbedder:
 
     def __init__(self, names: Sequence[schema.Descriptor], mirrored: bool) -> None:
         self._describe = [DESCRIPTORS[name] for name in names]
+        self.places = tuple(range(len(names)))
         self._mirrored = mirrored
         # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
         self.identity = hashlib.blake2b(inspect.getsource(inspect.getmodule(type(self))).encode()).hexdigest()  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ class ViewOfBackbone(Parameters):
 
     at: Stage | Annotated[float, Field(gt=0, le=1)]
     cells: int = Field(1, ge=1, le=16)
+    pool: Literal["mean", "deviation"] = "mean"  # of each channel, over each cell
+    inside: bool = False  # what goes into the stage's last layer, where many networks are widest, not what comes out
     maps: bool = False
 
     @field_validator("at", mode="wrap")
@@ -45,15 +47,16 @@ class ViewOfBackbone(Parameters):
 
     @model_validator(mode="after")
     def _cells_or_maps(self) -> "ViewOfBackbone":
-        if self.at == "final" and (self.cells != 1 or self.maps):
-            raise ValueError("the final embedding is pooled already: leave cells at 1 and maps out")
-        if self.maps and self.cells != 1:
-            raise ValueError("maps are not pooled: leave cells at 1")
+        pooled = self.cells != 1 or self.pool != "mean" or self.inside
+        if self.at == "final" and (pooled or self.maps):
+            raise ValueError("the final embedding is pooled already: leave cells, pool, inside and maps out")
+        if self.maps and pooled:
+            raise ValueError("maps are not pooled: leave cells, pool and inside out")
         return self
 
 
 class EmbeddingParameters(Parameters):
-    """What images become before any head: views of a backbone, or descriptors, which need no weights."""
+    """What images become before any head: views of a backbone, and descriptors, which need no weights."""
 
     backbone: str | None = Field(None, min_length=1)
     views: tuple[ViewOfBackbone, ...] = ()
@@ -61,12 +64,12 @@ class EmbeddingParameters(Parameters):
     mirrored: bool = True
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "EmbeddingParameters":
-        if bool(self.views) == bool(self.descriptors):
-            raise ValueError("give either views of a backbone or descriptors")
+    def _parts_fit(self) -> "EmbeddingParameters":
+        if not self.views and not self.descriptors:
+            raise ValueError("give views of a backbone, descriptors, or both")
         if bool(self.views) != (self.backbone is not None):
-            raise ValueError("views need a backbone, descriptors have none")
-        if len(self.views) > 1 and any(view.maps for view in self.views):
+            raise ValueError("views need a backbone, and a backbone needs views")
+        if len(self.views) + len(self.descriptors) > 1 and self.keeps_maps:
             raise ValueError("a view that keeps its maps is the only one")
         return self
 

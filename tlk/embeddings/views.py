@@ -29,6 +29,7 @@ class Embedder(Protocol):
     views: tuple[View, ...]
     batch_size: int
     identity: str  # of weights or code: a head fits the embedder that it was trained with and no other
+    places: tuple[int, ...]  # where each vector that a recipe names stands among the views of one orientation
 
     def prepare(self, image: np.ndarray) -> Any:
         """Turn one `(h, w, 3)` uint8 image into what `compute` takes; called from worker threads."""

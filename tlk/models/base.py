@@ -11,25 +11,34 @@ _BLOCK = 1 << 24  # numbers in one block of differences
 
 @dataclass(frozen=True)
 class Given:
-    """What a model is built for: the widths of the views it will see, or the channels and side of the pixels."""
+    """What a model is built for: the widths of the views it will see, or the channels and side of the pixels.
+
+    `places` says where each view that the recipe names stands among them; in a shallow backbone two may be one.
+    """
 
     sizes: tuple[int, ...] = ()
     backbone: str | None = None
     stage: str | float | None = None
     channels: int = 3
     side: int = 0
+    places: tuple[int, ...] = ()
 
 
 class Model(nn.Module):
     """Base of all models.
 
     An input is an image's embedding or maps, `(b, d)`, or its pixels, `(b, c, h, w)` uint8. The `forward` of a
-    subclass makes of reduced inputs the `(b, e)` embeddings that a loss takes.
+    subclass makes of reduced inputs the `(b, e)` embeddings that a loss takes: whole, or each of `parts` by itself.
     """
+
+    parts: int = 1
 
     @torch.no_grad()
     def fit(self, inputs: Tensor, seed: int) -> None:
-        """Take from the `(n, o, d)` training inputs, o orientations an image, what is not learned by gradient."""
+        """Take what is not learned by gradient from the `(n, o, d)` training inputs, o orientations an image.
+
+        They are those of the left images, and then those of the right ones in the same order.
+        """
 
     def reduce(self, inputs: Tensor) -> Tensor:
         """Return the fixed part of the work on `(…, d)` inputs: computed once, before training."""

@@ -34,6 +34,19 @@ class AdapterParameters(Parameters):
     dropout: float = Field(0.2, ge=0, lt=1)
 
 
+class AdaptersParameters(AdapterParameters):
+    """An adapter for each group of views."""
+
+    groups: tuple[tuple[Annotated[int, Field(ge=0)], ...], ...] = ()  # numbers of views; none: each view by itself
+    closed_form: bool = False  # beside each adapter, its PCA whitened by what differs inside pairs
+
+    @model_validator(mode="after")
+    def _no_empty_group(self) -> "AdaptersParameters":
+        if any(not group for group in self.groups):
+            raise ValueError("groups: each names one view at least")
+        return self
+
+
 class AdaptationParameters(Parameters):
     """Two linear layers on the difference of two frozen embeddings."""
 
@@ -126,6 +139,7 @@ _VERDICTS = frozenset({"verdicts"})
 MODELS: dict[str, ModelEntry] = {
     "centred": ModelEntry(CentredParameters, "tlk.models.centred:Centred", learns=False),
     "adapter": ModelEntry(AdapterParameters, "tlk.models.adapter:Adapter"),
+    "adapters": ModelEntry(AdaptersParameters, "tlk.models.adapters:Adapters"),
     "adaptation": ModelEntry(AdaptationParameters, "tlk.models.adaptation:Adaptation", gives=_VERDICTS),
     "same_artist": ModelEntry(SameArtistParameters, "tlk.models.same_artist:SameArtist", "maps", _VERDICTS),
     "tail": ModelEntry(TailParameters, "tlk.models.tail:Tail", "maps"),

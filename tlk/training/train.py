@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from tlk.constants import PICKS
 from tlk.data.folds import split_groups
 from tlk.errors import UserError
+from tlk.losses.per_part import PerPart
 from tlk.losses.registry import LOSSES
 from tlk.models.base import Given, Model, Verdict
 from tlk.recipe_schema import Recipe, TrainingParameters
@@ -119,6 +120,8 @@ class Trainer:
         entry = LOSSES[str(table["name"])]
         loss_class, parameters = parameters_of(table, LOSSES)
         loss, seed = loss_class(parameters), derive_seed(seed, stage)
+        if model.parts > 1:
+            loss = PerPart(loss, model.parts)
         step = STEPS[entry.takes](model)
         # Every query against the whole gallery: cheap for cosines, for a learned similarity only if it is asked for.
         ranked = settings.watch == "top_2" or not isinstance(model, Verdict)

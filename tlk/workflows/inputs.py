@@ -9,6 +9,7 @@ import torch
 from tlk.data.images import DECODER
 from tlk.data.reader import ImageReader
 from tlk.embeddings.embed import embed
+from tlk.embeddings.joined import Joined
 from tlk.embeddings.schema import EmbeddingParameters
 from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import Embedder, digest
@@ -63,13 +64,16 @@ def build_embedder(parameters: EmbeddingParameters, device: torch.device) -> Emb
     Raises:
         UserError: the backbone cannot be had.
     """
+    embedders: list[Embedder] = []
     if parameters.backbone is not None:
         from tlk.embeddings.backbone import BackboneEmbedder
 
-        return BackboneEmbedder(parameters.backbone, parameters.views, parameters.mirrored, device)
-    from tlk.embeddings.descriptors import DescriptorEmbedder
+        embedders.append(BackboneEmbedder(parameters.backbone, parameters.views, parameters.mirrored, device))
+    if parameters.descriptors:
+        from tlk.embeddings.descriptors import DescriptorEmbedder
 
-    return DescriptorEmbedder(parameters.descriptors, parameters.mirrored)
+        embedders.append(DescriptorEmbedder(parameters.descriptors, parameters.mirrored))
+    return embedders[0] if len(embedders) == 1 else Joined(embedders, 2 if parameters.mirrored else 1)
 
 
 class _Embeddings:
@@ -88,7 +92,8 @@ class _Embeddings:
         # The views come orientation by orientation, as they lie here; in half precision, as they are stored.
         vectors = np.concatenate(views, axis=1).reshape(len(paths), orientations, sum(sizes))
         stage = self._parameters.views[0].at if self._parameters.keeps_maps else None
-        return EmbeddingInputs(torch.from_numpy(vectors)), Given(sizes, self._parameters.backbone, stage)
+        given = Given(sizes, self._parameters.backbone, stage, places=self._embedder.places)
+        return EmbeddingInputs(torch.from_numpy(vectors)), given
 
 
 class _Pixels:
