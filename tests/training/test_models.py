@@ -31,7 +31,8 @@ def small(name: str, folder: Path) -> tuple[Recipe, Given]:
         return recipe, Given(channels=1 if recipe.pixels.colour == "grey" else 3, side=recipe.pixels.size)
     assert recipe.embedding is not None
     if not recipe.embedding.keeps_maps:
-        return recipe, Given((6, 4), local)
+        named = len(recipe.embedding.views) + len(recipe.embedding.descriptors)
+        return recipe, Given((6, 4), local, places=tuple(number % 2 for number in range(named)))
     return recipe, Given((flat_width(folder, recipe),), local, recipe.embedding.views[0].at)
 
 
@@ -45,8 +46,8 @@ def flat_width(folder: Path, recipe: Recipe) -> int:
     return maps.numel()
 
 
-def images(given: Given, count: int = 5) -> Tensor:
-    """Return `(n, 2, …)` inputs, two orientations each."""
+def images(given: Given, count: int = 6) -> Tensor:
+    """Return `(n, 2, …)` inputs, two orientations each: half of them left images, half right ones."""
     random = torch.Generator().manual_seed(0)
     if given.sizes:
         return torch.randn(count, 2, sum(given.sizes), generator=random)
