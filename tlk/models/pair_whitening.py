@@ -28,7 +28,7 @@ class PairWhitening(Model):
         scale = covariance.diagonal().mean().clamp(min=1e-12)
         identity = torch.eye(len(covariance), dtype=covariance.dtype)
         variances, axes = torch.linalg.eigh((1 - _SHRINKAGE) * covariance + _SHRINKAGE * scale * identity)
-        self.whitening = (axes / variances.sqrt()).float()
+        self.whitening = (axes / variances.sqrt()).float().contiguous()  # laid out as it is when it is read again
 
     def reduce(self, inputs: Tensor) -> Tensor:
         """Return the `(…, d)` whitened embeddings."""
