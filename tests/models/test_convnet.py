@@ -126,7 +126,7 @@ def test_local_contrast_is_one_more_channel() -> None:
     assert (model(weak) - model(strong)).norm() < 0.2 * other
 
 
-@pytest.mark.parametrize("window", [2, -1, 65])
+@pytest.mark.parametrize("window", [1, 2, -1, 65])
 def test_a_window_of_contrast_is_odd(window: int) -> None:
     with pytest.raises(ValidationError, match="contrast"):
         ConvNetParameters(contrast=window)

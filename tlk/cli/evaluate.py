@@ -100,7 +100,8 @@ def _print_run(row: dict[str, Any]) -> None:
         ]
         for k in row["top_k"]
     ]
-    title = f"{row['run']} (recipe {row['recipe']}), out-of-fold: per query, and with all lists matched"
+    ways = "per query, and with all lists matched" if row["matched_top_k"] else "per query"
+    title = f"{row['run']} (recipe {row['recipe']}), out-of-fold: {ways}"
     header = ["", f"of {row['n']}", "sampled %", "expected %", *(["matched %"] if row["matched_top_k"] else [])]
     print_table(header, lines, title)
     recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())

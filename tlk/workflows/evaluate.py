@@ -21,7 +21,7 @@ from tlk.metrics import (
     standardise,
     top_k,
 )
-from tlk.scoring.matching import match_folds
+from tlk.scoring.matching import fit_temperature, match_folds
 from tlk.scoring.similarity import Scorer, count_beating, list_similarities
 from tlk.submission import parse_submission
 from tlk.tables import parse_table, read_table, refuse_repeats
@@ -32,14 +32,37 @@ RECALLS = (1, 5, 10, 15, 25, 50, 100)
 
 
 @dataclass(frozen=True)
+class SampledLists:
+    """The seeded lists of a run: `(n, m)` scores and pairs, the `(n,)` positions of the truths, the `(n,)` folds."""
+
+    scores: np.ndarray
+    lists: np.ndarray
+    truth: np.ndarray
+    fold: np.ndarray
+
+    @classmethod
+    def of(cls, oof: OutOfFold) -> "SampledLists":
+        """Score the lists that belong to the run's folds."""
+        lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
+        return cls(list_similarities(oof.queries, oof.gallery, lists, oof.scorer), lists, truth, oof.fold)
+
+    def matched_ranks(self) -> np.ndarray | None:
+        """Return the `(n,)` ranks of the truths after a matching of each fold's lists; None where there is one fold."""
+        chances = match_folds(self.scores, self.lists, self.truth, self.fold)
+        return None if chances is None else list_ranks(chances, self.truth)
+
+    def temperature(self) -> float:
+        """Return the temperature of a matching that all the folds deserve, for lists that are not among them."""
+        folds = [self.fold == number for number in np.unique(self.fold)]
+        return fit_temperature([(self.scores[own], self.lists[own], self.truth[own]) for own in folds])
+
+
+@dataclass(frozen=True)
 class Outcomes:
-    """What happened to each query: its `(n,)` rank in its sampled list, and its chances in random lists.
+    """What happened to each query: its `(n,)` rank in its sampled list, and its chances in random lists."""
 
-    `matched` are the ranks after a matching of each fold's lists; None where there is one fold alone.
-    """
-
+    sampled_lists: SampledLists
     ranks: np.ndarray
-    matched: np.ndarray | None
     beating: np.ndarray
     others: np.ndarray
     length: int
@@ -55,13 +78,9 @@ class Outcomes:
 
 def outcomes(oof: OutOfFold) -> Outcomes:
     """Rank every pair's truth among its own fold's right images, in its sampled list and in the whole fold."""
-    lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
-    scorer = oof.scorer
-    scores = list_similarities(oof.queries, oof.gallery, lists, scorer)
-    beating, others = fold_ranks(oof.fold, oof.queries, oof.gallery, scorer)
-    chances = match_folds(scores, lists, truth, oof.fold)
-    matched = None if chances is None else list_ranks(chances, truth)
-    return Outcomes(list_ranks(scores, truth), matched, beating, others, oof.list_length)
+    sampled = SampledLists.of(oof)
+    beating, others = fold_ranks(oof.fold, oof.queries, oof.gallery, oof.scorer)
+    return Outcomes(sampled, list_ranks(sampled.scores, sampled.truth), beating, others, oof.list_length)
 
 
 def fold_ranks(
@@ -85,15 +104,16 @@ def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float
     require_topk(topk, result.length)
     ks = range(1, topk + 1)
     smallest = int(result.others.min()) + 1
+    matched = result.sampled_lists.matched_ranks()
     return {
         "run": name,
         "recipe": recipe,
         "n": len(result.ranks),
         "top_k": {str(k): float(result.sampled(k).mean()) for k in ks},
         "expected_top_k": {str(k): float(result.expected(k).mean()) for k in ks},
-        "matched_top_k": _shares(result.matched, ks, np.mean),
+        "matched_top_k": _shares(matched, ks, np.mean),
         "ci95": {str(k): bootstrap_interval(result.sampled(k)) for k in ks},
-        "matched_ci95": _shares(result.matched, ks, bootstrap_interval),
+        "matched_ci95": _shares(matched, ks, bootstrap_interval),
         "expected_ci95": {str(k): bootstrap_interval(result.expected(k)) for k in ks},
         "gallery_recall": {str(k): recall_at(result.beating, k) for k in RECALLS if k <= smallest},
         "seconds": seconds,

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 from accelerate import Accelerator
 
-from tlk.data.candidates import build_lists
 from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.metrics import standardise
 from tlk.models.base import Model
-from tlk.scoring.matching import fit_temperature, in_deviations, is_one_to_one, match
+from tlk.scoring.matching import in_deviations, is_one_to_one, match
 from tlk.scoring.similarity import list_similarities
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
@@ -20,6 +19,7 @@ from tlk.training.embed import embed_images
 from tlk.training.inputs import Inputs
 from tlk.training.models import load_model
 from tlk.training.scorer import scorer_of
+from tlk.workflows.evaluate import SampledLists
 from tlk.workflows.inputs import choose_device, input_maker
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import OutOfFold, Run, best_run, find_run
@@ -93,18 +93,13 @@ def predict(
         raise UserError(
             f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
         )
-    scores = match(scores, rows, _temperature(run)) if matched else scores / len(models)
+    if matched:
+        temperature = SampledLists.of(OutOfFold.read(run.folder / "oof.npz")).temperature()
+        scores = match(scores, rows, temperature)
+    else:
+        scores = scores / len(models)
     write_text(target, format_submission(lists.queries, scores))
     return Prediction(run, target, len(lists), len(models), matched)
-
-
-def _temperature(run: Run) -> float:
-    """Return the temperature that the run's out-of-fold scores deserve, each fold's lists a matching of their own."""
-    oof = OutOfFold.read(run.folder / "oof.npz")
-    lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
-    scores = list_similarities(oof.queries, oof.gallery, lists, oof.scorer)
-    folds = [oof.fold == number for number in np.unique(oof.fold)]
-    return fit_temperature([(scores[fold], lists[fold], truth[fold]) for fold in folds])
 
 
 def _scores(model: Model, inputs: Inputs, count: int, rows: np.ndarray, accelerator: Accelerator) -> np.ndarray:
