@@ -9,7 +9,7 @@ import pytest
 from tlk.cli.main import run
 from tlk.data.competition import Competition
 from tlk.data.reader import ImageReader
-from tlk.workflows.run import OutOfFold
+from tlk.workflows.out_of_fold import OutOfFold
 
 FOLDER = Path(os.environ.get("TLK_TEST_DATA", "../shared/tll")).resolve()
 

@@ -10,7 +10,7 @@ from typing import Any
 from tlk.errors import UserError, summarise
 from tlk.models.registry import has_backbone
 from tlk.recipe_faults import find_faults, one_line
-from tlk.recipe_schema import Recipe
+from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, Recipe
 
 
 def recipe_names() -> list[str]:
@@ -18,7 +18,7 @@ def recipe_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
 
 
-def load_recipe(name: str, settings: Sequence[str] = (), backbone: str | None = None) -> Recipe:
+def load_recipe(name: str, settings: Sequence[str] = (), backbone: str | None = None) -> AnyRecipe:
     """Read a recipe by name, or from a file if `name` ends in .toml, with `key=value` settings laid over it.
 
     Raises:
@@ -66,8 +66,8 @@ def read_document(name: str) -> dict[str, Any]:
         ) from error
 
 
-def parse_recipe(document: Mapping[str, Any], origin: str, remedy: str = "see its keys: tlk recipes NAME") -> Recipe:
-    """Check a recipe, its model and its loss, and return it; `origin` and `remedy` are for messages.
+def parse_recipe(document: Mapping[str, Any], origin: str, remedy: str = "see its keys: tlk recipes NAME") -> AnyRecipe:
+    """Check a recipe, or an ensemble of recipes, and return it; `origin` and `remedy` are for messages.
 
     Raises:
         UserError: all faults, in one message.
@@ -79,7 +79,24 @@ def parse_recipe(document: Mapping[str, Any], origin: str, remedy: str = "see it
     faults = find_faults(document)
     if faults:
         raise UserError(f"{origin}: {summarise(faults, shown=12)}\n{remedy}")
-    return Recipe.model_validate(document)
+    return (EnsembleRecipe if "members" in document else Recipe).model_validate(document)
+
+
+def load_members(ensemble: EnsembleRecipe) -> list[Recipe]:
+    """Read the recipes of an ensemble's members, with its backbone for those that use one.
+
+    Raises:
+        UserError: there is no such recipe, it has faults, or it is an ensemble itself.
+    """
+    found = []
+    for member in ensemble.members:
+        recipe = load_recipe(member.recipe, member.settings)
+        if recipe.uses_backbone and ensemble.backbone is not None:
+            recipe = load_recipe(member.recipe, member.settings, ensemble.backbone)
+        if isinstance(recipe, EnsembleRecipe):
+            raise UserError(f"members: {member.recipe} is an ensemble itself\nname the recipes that it is made of")
+        found.append(recipe.model_copy(update={"scored": None}))
+    return found
 
 
 def _folder() -> Any:
@@ -120,7 +137,9 @@ def _remedy(settings: Sequence[str]) -> str:
 
 def _use_backbone(document: dict[str, Any], name: str, backbone: str) -> None:
     embedding, model = document.get("embedding"), document.get("model")
-    if isinstance(embedding, dict) and "backbone" in embedding:
+    if "members" in document and "backbone" in document:
+        document["backbone"] = backbone
+    elif isinstance(embedding, dict) and "backbone" in embedding:
         embedding["backbone"] = backbone
     elif isinstance(model, dict) and ("backbone" in model or has_backbone(model)):
         model["backbone"] = backbone

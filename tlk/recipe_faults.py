@@ -10,12 +10,14 @@ from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.losses.registry import LOSSES
 from tlk.miners.registry import MINERS
 from tlk.models.registry import MODELS, has_backbone
-from tlk.recipe_schema import PixelParameters, Pretraining, Recipe, TrainingParameters
+from tlk.recipe_schema import EnsembleRecipe, Member, PixelParameters, Pretraining, Recipe, TrainingParameters
 from tlk.registry import Parameters, Registry
 
 
 def find_faults(document: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a recipe's tables, or with what they make together."""
+    if "members" in document:
+        return _faults(EnsembleRecipe, document, "")
     faults = _faults(Recipe, document, "")
     stage = document.get("pretraining")
     tables: list[tuple[str, Any, Registry]] = [
@@ -60,6 +62,7 @@ def _known_keys(schema: type[Parameters], place: Sequence[int | str]) -> list[st
     """Return the keys that the table at `place` below `schema` knows, for suggestions."""
     tables: Mapping[tuple[str, ...], type[Parameters]] = {
         (): schema,
+        ("members",): Member,
         ("embedding",): EmbeddingParameters,
         ("embedding", "views"): ViewOfBackbone,
         ("pixels",): PixelParameters,

@@ -9,6 +9,9 @@ from tlk.embeddings.schema import EmbeddingParameters
 from tlk.models.registry import has_backbone
 from tlk.registry import Parameters
 
+Blending = Literal["log_odds", "z_score", "rank"]
+Weighting = Literal["fitted", "equal"]
+
 
 class PixelParameters(Parameters):
     """What a model that sees pixels is shown."""
@@ -45,14 +48,55 @@ class Pretraining(Parameters):
     training: TrainingParameters
 
 
-class Recipe(Parameters):
-    """What `tlk train` runs. Without `loss` and `training` nothing is learned."""
+class Described(Parameters):
+    """What every recipe says of itself."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
     summary: str
     source: str
     reported: str | None = None  # what the source reported for it
     scored: str | None = None  # what the recipe as it stands reached, and on what; a run does not inherit it
+    matching: bool = False  # whether `predict` assigns the right images of all lists to one query each: transductive
+
+
+class Member(Parameters):
+    """A recipe that an ensemble trains, as it is or with settings laid over it."""
+
+    recipe: str
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][\w.-]{0,79}$")  # of its run; none: the recipe's
+    settings: tuple[str, ...] = ()  # key=value, as --set takes them
+
+    @property
+    def run(self) -> str:
+        """The name of the member's run."""
+        return self.name or self.recipe
+
+
+class EnsembleRecipe(Described):
+    """Several recipes, trained one after another, whose scores are blended."""
+
+    members: tuple[Member, ...] = Field(min_length=2)
+    backbone: str | None = Field(None, min_length=1)  # of every member that uses one
+    blend: Blending = "log_odds"
+    weights: Weighting = "fitted"
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "EnsembleRecipe":
+        names = [member.run for member in self.members]
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"members: {twice[0]} stands there twice: give each a name of its own")
+        return self
+
+    @property
+    def uses_backbone(self) -> bool:
+        """Whether pretrained weights have a part in it."""
+        return self.backbone is not None
+
+
+class Recipe(Described):
+    """What `tlk train` runs. Without `loss` and `training` nothing is learned."""
+
     seed: int = Field(0, ge=0, lt=2**32)
     split: str = "folds"  # or shares: train/validation/test
     embedding: EmbeddingParameters | None = None
@@ -61,7 +105,6 @@ class Recipe(Parameters):
     loss: dict[str, Any] | None = None
     mining: dict[str, Any] | None = None
     training: TrainingParameters | None = None
-    matching: bool = False  # whether `predict` assigns the right images of all lists to one query each: transductive
     pretraining: Pretraining | None = None
 
     @model_validator(mode="after")
@@ -101,3 +144,13 @@ def _are_shares(split: str) -> bool:
     parts = split.split("/")
     numbers = [int(part) for part in parts if part.isascii() and part.isdecimal()]
     return len(parts) == len(numbers) == 3 and sum(numbers) == 100 and 0 not in numbers
+
+
+AnyRecipe = Recipe | EnsembleRecipe
+
+
+def backbone_of(recipe: AnyRecipe) -> str | None:
+    """Return the name of the backbone that a recipe's embeddings, or an ensemble's members, come from."""
+    if isinstance(recipe, EnsembleRecipe):
+        return recipe.backbone
+    return recipe.embedding.backbone if recipe.embedding is not None else None

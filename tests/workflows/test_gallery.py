@@ -9,8 +9,8 @@ import pytest
 from tlk.cli.main import run
 from tlk.data.competition import Competition
 from tlk.workflows.gallery import evaluate_gallery, mean_similarity
+from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.progress import Silent
-from tlk.workflows.run import OutOfFold
 from tlk.workflows.workspace import Workspace
 
 

@@ -9,7 +9,8 @@ from tlk.data.competition import Pairs
 from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.workflows.evaluate import outcomes
-from tlk.workflows.run import FoldScores, OutOfFold, Run, best_run
+from tlk.workflows.out_of_fold import FoldScores, OutOfFold
+from tlk.workflows.run import Run, best_run
 
 COUNT = 60
 PAIRS = Pairs(tuple(f"l{i}" for i in range(COUNT)), tuple(f"r{i}" for i in range(COUNT)))

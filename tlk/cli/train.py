@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, percent
+from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, print_new_run
 
 
 def train(
@@ -32,8 +32,8 @@ def train(
     ] = False,
 ) -> None:
     """Train a recipe on all folds and print its out-of-fold accuracy."""
-    from tlk.workflows.train import TrainOptions
     from tlk.workflows.train import train as work
+    from tlk.workflows.train_options import TrainOptions
     from tlk.workflows.workspace import Workspace
 
     options = TrainOptions(
@@ -51,7 +51,4 @@ def train(
     done, numbers = work(Workspace.here(data, runs), options, Console())
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks
         return
-    sampled = percent(numbers["top_k"]["2"], numbers["ci95"]["2"])
-    expected = percent(numbers["expected_top_k"]["2"], numbers["expected_ci95"]["2"])
-    print(f"run {done.name}: out-of-fold top-2 {sampled} % of {numbers['n']} pairs (expected {expected} %)")
-    print(f"kept in {done.folder}; next: tlk eval {done.name}, tlk predict {done.name}")
+    print_new_run(done.name, done.folder, numbers)

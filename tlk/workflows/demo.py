@@ -8,7 +8,8 @@ from tlk.files import write_text
 from tlk.workflows.evaluate import evaluate_submission, picks_of
 from tlk.workflows.predict import predict
 from tlk.workflows.progress import Reporter
-from tlk.workflows.train import TrainOptions, train
+from tlk.workflows.train import train
+from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
 
 DATA = Path("demo")

@@ -1,14 +1,18 @@
 """Fill the embedding store ahead of time."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import torch
 
 from tlk.constants import DEFAULT_RECIPE
 from tlk.data.competition import Competition
 from tlk.embeddings.embed import fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.errors import UserError
-from tlk.recipe import load_recipe
+from tlk.recipe import load_members, load_recipe
+from tlk.recipe_schema import EnsembleRecipe, Recipe, backbone_of
 from tlk.workflows.inputs import build_embedder, choose_device
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
@@ -29,18 +33,19 @@ def fill_store(
 ) -> Filled:
     """Embed every image of the data with a recipe's views, or with one view of a backbone: its own embedding."""
     parameters = _parameters(recipe, backbone)
-    competition = workspace.competition()
-    paths = image_paths(competition)
+    paths = image_paths(workspace.competition())
     if not paths:
         raise UserError(
             f"{workspace.data} has no images in train/ or test/\npoint --data at a competition's folder or zip"
         )
-    embedder = build_embedder(parameters, choose_device(device))
-    reader = workspace.reader(competition, passes=1)
-    started = time.perf_counter()
-    with reporter.track("embedding") as progress:
-        computed = fill(embedder, reader, paths, workspace.store(), progress)
-    return Filled(len(paths), computed, len(embedder.views), time.perf_counter() - started)
+    return _fill(parameters, paths, workspace, choose_device(device), reporter)
+
+
+def fill_views(
+    recipes: Sequence[Recipe], paths: Sequence[str], workspace: Workspace, device: torch.device, reporter: Reporter
+) -> None:
+    """Embed the images at `paths` for all recipes that look at embeddings: one pass for those of the same backbone."""
+    _fill([recipe.embedding for recipe in recipes if recipe.embedding is not None], paths, workspace, device, reporter)
 
 
 def image_paths(competition: Competition) -> list[str]:
@@ -49,12 +54,49 @@ def image_paths(competition: Competition) -> list[str]:
     return [path for folder in folders for path in competition.images(folder).values()]
 
 
-def _parameters(recipe: str | None, backbone: str | None) -> EmbeddingParameters:
-    if recipe is not None:
-        embedding = load_recipe(recipe, backbone=backbone).embedding
-        if embedding is None:
-            raise UserError(f"--recipe {recipe}: it learns from pixels, so there is nothing to embed\ntake another")
-        return embedding
-    default = load_recipe(DEFAULT_RECIPE).embedding
-    name = backbone or (default.backbone if default else None)
-    return EmbeddingParameters(backbone=name, views=(ViewOfBackbone(at="final"),), mirrored=False)
+def _fill(
+    parameters: Sequence[EmbeddingParameters],
+    paths: Sequence[str],
+    workspace: Workspace,
+    device: torch.device,
+    reporter: Reporter,
+) -> Filled:
+    """Fill the store with the views of all `parameters`, each backbone in one pass."""
+    reader = workspace.reader(workspace.competition(), passes=1)
+    embedders = [build_embedder(joined, device) for joined in _joined(parameters)]
+    started, computed = time.perf_counter(), 0
+    for embedder in embedders:
+        with reporter.track("embedding") as progress:
+            computed = max(computed, fill(embedder, reader, paths, workspace.store(), progress))
+    views = sum(len(embedder.views) for embedder in embedders)
+    return Filled(len(paths), computed, views, time.perf_counter() - started)
+
+
+def _joined(parameters: Sequence[EmbeddingParameters]) -> list[EmbeddingParameters]:
+    """Return what all `parameters` name, in one for each backbone and mirroring."""
+    kinds = dict.fromkeys((one.backbone, one.mirrored) for one in parameters)
+    found = []
+    for backbone, mirrored in kinds:
+        own = [one for one in parameters if (one.backbone, one.mirrored) == (backbone, mirrored)]
+        found.append(
+            EmbeddingParameters.model_construct(  # maps beside other views: nothing is trained on this
+                backbone=backbone,
+                views=tuple(dict.fromkeys(view for one in own for view in one.views)),
+                descriptors=tuple(dict.fromkeys(name for one in own for name in one.descriptors)),
+                mirrored=mirrored,
+            )
+        )
+    return found
+
+
+def _parameters(name: str | None, backbone: str | None) -> list[EmbeddingParameters]:
+    if name is None:
+        default = backbone_of(load_recipe(DEFAULT_RECIPE))
+        view = ViewOfBackbone(at="final")
+        return [EmbeddingParameters(backbone=backbone or default, views=(view,), mirrored=False)]
+    recipe = load_recipe(name, backbone=backbone)
+    recipes = load_members(recipe) if isinstance(recipe, EnsembleRecipe) else [recipe]
+    found = [one.embedding for one in recipes if one.embedding is not None]
+    if not found:
+        raise UserError(f"--recipe {name}: it learns from pixels, so there is nothing to embed\ntake another")
+    return found

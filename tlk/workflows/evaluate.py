@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tlk.constants import PICKS, TOPK
-from tlk.data.candidates import build_lists
 from tlk.data.competition import PAIR_HEADER, Competition
 from tlk.data.source import data_name
 from tlk.errors import UserError
@@ -21,40 +20,15 @@ from tlk.metrics import (
     standardise,
     top_k,
 )
-from tlk.scoring.matching import fit_temperature, match_folds
-from tlk.scoring.similarity import Scorer, count_beating, list_similarities
+from tlk.scoring.similarity import Scorer, count_beating
 from tlk.submission import parse_submission
 from tlk.tables import parse_table, read_table, refuse_repeats
-from tlk.workflows.run import OutOfFold, best_run, find_run
+from tlk.workflows.out_of_fold import OutOfFold
+from tlk.workflows.run import best_run, find_run
+from tlk.workflows.sampled_lists import SampledLists
 from tlk.workflows.workspace import Workspace
 
 RECALLS = (1, 5, 10, 15, 25, 50, 100)
-
-
-@dataclass(frozen=True)
-class SampledLists:
-    """The seeded lists of a run: `(n, m)` scores and pairs, the `(n,)` positions of the truths, the `(n,)` folds."""
-
-    scores: np.ndarray
-    lists: np.ndarray
-    truth: np.ndarray
-    fold: np.ndarray
-
-    @classmethod
-    def of(cls, oof: OutOfFold) -> "SampledLists":
-        """Score the lists that belong to the run's folds."""
-        lists, truth = build_lists(oof.fold, oof.list_length, oof.list_seed)
-        return cls(list_similarities(oof.queries, oof.gallery, lists, oof.scorer), lists, truth, oof.fold)
-
-    def matched_ranks(self) -> np.ndarray | None:
-        """Return the `(n,)` ranks of the truths after a matching of each fold's lists; None where there is one fold."""
-        chances = match_folds(self.scores, self.lists, self.truth, self.fold)
-        return None if chances is None else list_ranks(chances, self.truth)
-
-    def temperature(self) -> float:
-        """Return the temperature of a matching that all the folds deserve, for lists that are not among them."""
-        folds = [self.fold == number for number in np.unique(self.fold)]
-        return fit_temperature([(self.scores[own], self.lists[own], self.truth[own]) for own in folds])
 
 
 @dataclass(frozen=True)
@@ -130,7 +104,7 @@ def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[
 
     A run on other folds, whose pairs cannot be compared, has None for both.
     """
-    first, *others = (OutOfFold.read(find_run(workspace.runs, name).folder / "oof.npz") for name in names)
+    first, *others = (find_run(workspace.runs, name).out_of_fold() for name in names)
     baseline = outcomes(first).expected(PICKS)
     rows: list[dict[str, Any]] = []
     for name, oof in zip(names[1:], others, strict=True):
@@ -155,7 +129,7 @@ def evaluate(workspace: Workspace, names: Sequence[str], topk: int | None) -> li
         runs = [best_run(workspace.runs, data_name(workspace.data))]
     rows = []
     for run in runs:
-        result = outcomes(OutOfFold.read(run.folder / "oof.npz"))
+        result = outcomes(run.out_of_fold())
         seconds = run.numbers()["seconds"]
         rows.append(
             describe(run.name, run.recipe().name, result, min(TOPK, result.length) if topk is None else topk, seconds)

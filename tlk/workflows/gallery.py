@@ -14,8 +14,9 @@ from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval, rank_frequency
 from tlk.workflows.evaluate import RECALLS, Outcomes, fold_ranks, outcomes
 from tlk.workflows.manifest import describe_data
+from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.progress import Reporter
-from tlk.workflows.run import OutOfFold, Run, find_run
+from tlk.workflows.run import Run, find_run
 from tlk.workflows.workspace import Workspace
 
 Counts = dict[str, dict[str, Any]]
@@ -30,7 +31,7 @@ def evaluate_gallery(workspace: Workspace, name: str, faces: bool, reporter: Rep
         UserError: no such run, or with `faces` the images are not those of the data.
     """
     run = find_run(workspace.runs, name)
-    oof = OutOfFold.read(run.folder / "oof.npz")
+    oof = run.out_of_fold()
     result = outcomes(oof)
     backward, _ = fold_ranks(oof.fold, oof.gallery, oof.queries, oof.scorer.reversed())
     smallest = int(result.others.min()) + 1
@@ -54,10 +55,11 @@ def mean_similarity(oof: OutOfFold) -> dict[str, float]:
     for fold in np.unique(oof.fold):
         members = np.flatnonzero(oof.fold == fold)
         queries, gallery = oof.queries[members], oof.gallery[members]
-        own = oof.scorer.compare(queries, gallery).sum(dtype=np.float64)
         for start in range(0, len(members), 1024):
-            negative += oof.scorer.similarity(queries[start : start + 1024], gallery).sum(dtype=np.float64)
-        positive, negative, others = positive + own, negative - own, others + len(members) * (len(members) - 1)
+            block = oof.scorer.similarity(queries[start : start + 1024], gallery)
+            own = block[np.arange(len(block)), start + np.arange(len(block))].sum(dtype=np.float64)
+            positive, negative = positive + own, negative + block.sum(dtype=np.float64) - own
+        others += len(members) * (len(members) - 1)
     return {"positive": float(positive / len(oof.fold)), "negative": float(negative / others)}
 
 

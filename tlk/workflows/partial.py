@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tlk.errors import UserError
 from tlk.files import write_json
-from tlk.recipe_schema import Recipe
+from tlk.recipe_schema import AnyRecipe
 from tlk.workflows.run import PARTIAL, Run, is_run_name
 
 INPUTS = "inputs.json"  # there until the run is complete
@@ -38,7 +38,7 @@ def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwr
     return runs / f"{recipe}-{number}"
 
 
-def open_partial(place: Path, recipe: Recipe, inputs: dict[str, str], resume: bool, overwrite: bool) -> Run:
+def open_partial(place: Path, recipe: AnyRecipe, inputs: dict[str, str], resume: bool, overwrite: bool) -> Run:
     """Return the unfinished run beside `place`, an empty one unless it is resumed.
 
     `inputs` are fingerprints of what the run is made from beside the recipe: folds, images, weights.

@@ -2,23 +2,23 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tomli_w
 
 from tlk.constants import PICKS
-from tlk.data.competition import Pairs
 from tlk.errors import UserError, damaged_run
-from tlk.files import replacing, write_text
+from tlk.files import write_json, write_text
 from tlk.recipe import parse_recipe
-from tlk.recipe_schema import Recipe
-from tlk.scoring.similarity import COSINE, Scorer
+from tlk.recipe_schema import AnyRecipe
+from tlk.workflows.blend import Blend, blended
+from tlk.workflows.out_of_fold import OutOfFold
 
 PARTIAL = ".partial"  # the ending of a run's folder until the run is complete
+MEMBERS = "members"  # the folder of an ensemble's runs
+BLEND = "ensemble.json"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Run:
         """The run's name."""
         return self.folder.name.removesuffix(PARTIAL)
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> AnyRecipe:
         """Return the resolved recipe."""
         import tomllib
 
@@ -42,7 +42,7 @@ class Run:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise damaged_run(self.folder, f"cannot read {path}: {error}") from error
 
-    def write_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: AnyRecipe) -> None:
         """Keep the resolved recipe."""
         write_text(self.folder / "recipe.toml", tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
 
@@ -87,101 +87,35 @@ class Run:
         refitted = self.folder / "refit" / "model.safetensors"
         if refitted.exists():
             return [refitted]
-        return [self.model(fold) for fold in range(int(OutOfFold.read(self.folder / "oof.npz").fold.max()) + 1)]
+        return [self.model(fold) for fold in range(int(self.out_of_fold().fold.max()) + 1)]
 
+    def blend(self) -> Blend | None:
+        """Return how the members of an ensemble are blended; None for a run of a single recipe."""
+        if not (self.folder / BLEND).exists():
+            return None
+        try:
+            return Blend.model_validate_json((self.folder / BLEND).read_bytes())
+        except (OSError, ValueError) as error:
+            raise damaged_run(self.folder, f"{self.folder / BLEND} is not a run's") from error
 
-@dataclass(frozen=True)
-class FoldScores:
-    """What one fold's model says of its `(n,)` pairs: `(n, d)` embeddings, or the `(n, n)` block of similarities."""
+    def write_blend(self, blend: Blend) -> None:
+        """Keep how the members are blended."""
+        write_json(self.folder / BLEND, blend.model_dump(mode="json"))
 
-    pairs: np.ndarray
-    queries: np.ndarray
-    gallery: np.ndarray
-    block: np.ndarray | None
+    def member(self, name: str) -> "Run":
+        """Return the run of an ensemble's member."""
+        return Run(self.folder / MEMBERS / name)
 
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """The embeddings of every scored pair, made by a model that saw neither it nor its near-duplicates.
-
-    `queries` and `gallery` are `(n, d)` unit embeddings of the left and right images; only those of one `fold` may be
-    compared. A model that has learned a similarity of its own leaves `scores` instead: each fold's block, row after
-    row, fold after fold; `queries` are then the rows' places in it and `gallery` the columns, `(n, 1)` each.
-    `list_seed` and `list_length` give the candidate lists.
-    """
-
-    query_ids: np.ndarray
-    gallery_ids: np.ndarray
-    fold: np.ndarray
-    queries: np.ndarray
-    gallery: np.ndarray
-    scores: np.ndarray
-    list_seed: int
-    list_length: int
-
-    @classmethod
-    def of(
-        cls, pairs: Pairs, fold: np.ndarray, parts: Sequence[FoldScores], list_seed: int, list_length: int
-    ) -> "OutOfFold":
-        """Join the folds' parts, the pairs in the order of the data; `fold` is -1 for a pair that is not scored."""
-        order = np.argsort(np.concatenate([part.pairs for part in parts]))
-        queries, gallery, blocks, start = [], [], [np.empty(0, np.float32)], 0
-        for part in parts:
-            if part.block is None:
-                queries.append(part.queries)
-                gallery.append(part.gallery)
-                continue
-            count = len(part.pairs)
-            queries.append(start + count * np.arange(count)[:, None])
-            gallery.append(np.arange(count)[:, None])
-            blocks.append(part.block.ravel().astype(np.float32))
-            start += count * count
-        scored = np.flatnonzero(fold >= 0)
-        return cls(
-            np.array(pairs.lefts)[scored],
-            np.array(pairs.rights)[scored],
-            fold[scored],
-            np.concatenate(queries)[order],
-            np.concatenate(gallery)[order],
-            np.concatenate(blocks),
-            list_seed,
-            list_length,
-        )
-
-    @property
-    def scorer(self) -> Scorer:
-        """How the embeddings compare."""
-        if not len(self.scores):
-            return COSINE
-        return Scorer(
-            lambda queries, gallery: self.scores[queries + gallery.T],
-            lambda first, second: self.scores[(first + second)[..., 0]],
-        )
-
-    def write(self, path: Path) -> None:
-        """Write the arrays as .npz."""
-        with replacing(path) as file:
-            np.savez(file, **vars(self))
-
-    @classmethod
-    def read(cls, path: Path) -> "OutOfFold":
-        """Read the arrays.
+    def out_of_fold(self) -> OutOfFold:
+        """Return what the run's models say of pairs that they have not seen.
 
         Raises:
-            UserError: the file is missing or damaged.
+            UserError: a file is missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in cls.__dataclass_fields__}
-        except Exception as error:  # a damaged zip raises whatever its reader trips over
-            raise damaged_run(path.parent, f"cannot read {path}: {error}") from error
-        queries, gallery = values["queries"].shape, values["gallery"].shape
-        if (
-            queries != gallery
-            or not len(values["fold"]) == len(values["query_ids"]) == len(values["gallery_ids"]) == queries[0]
-        ):
-            raise damaged_run(path.parent, f"{path} is damaged: its arrays differ in length or width")
-        return cls(**values | {name: int(values[name]) for name in ("list_seed", "list_length")})
+        blend = self.blend()
+        if blend is None:
+            return OutOfFold.read(self.folder / "oof.npz")
+        return blended([self.member(member.run).out_of_fold() for member in blend.members], blend)
 
 
 def find_run(runs: Path, name: str) -> Run:

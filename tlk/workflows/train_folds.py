@@ -22,8 +22,9 @@ from tlk.training.loop import Listener
 from tlk.training.models import load_model, save_model
 from tlk.training.scorer import scorer_of
 from tlk.training.train import Trainer
+from tlk.workflows.out_of_fold import FoldScores, OutOfFold
 from tlk.workflows.progress import Reporter
-from tlk.workflows.run import FoldScores, OutOfFold, Run
+from tlk.workflows.run import Run
 from tlk.workflows.split import Split
 
 HISTORY = ("fold", "stage", *EPOCH_COLUMNS)

@@ -1,0 +1,36 @@
+"""`tlk ensemble`."""
+
+from typing import Annotated
+
+import typer
+
+from tlk.cli.console import RunsOption, percent, print_new_run, print_table
+
+
+def ensemble(
+    named: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Runs over the same folds.")],
+    runs: RunsOption = None,
+    run: Annotated[str | None, typer.Option(help="Name of the new run; default ensemble.")] = None,
+    blend: Annotated[
+        str, typer.Option(help="What is added: log_odds, z_score (each list's own scale) or rank.")
+    ] = "log_odds",
+    weights: Annotated[str, typer.Option(help="fitted (nested over the folds) or equal.")] = "fitted",
+    matching: Annotated[
+        bool, typer.Option("--matching/--no-matching", help="What tlk predict does with the new run by default.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+) -> None:
+    """Blend runs by their out-of-fold scores into a new run, and say what each of them brings."""
+    from tlk.workflows.ensemble import EnsembleOptions
+    from tlk.workflows.ensemble import ensemble as work
+    from tlk.workflows.workspace import Workspace
+
+    options = EnsembleOptions.of(run, blend, weights, matching, overwrite)
+    done, numbers, rows = work(Workspace.here(None, runs), named, options)
+    cells = [
+        [row.run, percent(row.alone), f"{row.weight:.2f}" if row.weight else "dropped", percent(row.gain, row.ci95)]
+        for row in rows
+    ]
+    title = "expected top-2 in percent, out-of-fold; what is lost without a member, paired"
+    print_table(["member", "alone", "weight", "brings"], cells, title)
+    print_new_run(done.name, done.folder, numbers)

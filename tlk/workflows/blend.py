@@ -1,0 +1,79 @@
+"""How the members of an ensemble are blended: what ensemble.json holds, and the blended scores out-of-fold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from tlk.recipe_schema import Blending, Weighting
+from tlk.registry import Parameters
+from tlk.scoring.blend import features
+from tlk.scoring.similarity import Scorer
+from tlk.workflows.out_of_fold import OutOfFold
+from tlk.workflows.sampled_lists import SampledLists
+
+
+class BlendedMember(Parameters):
+    """A member's weights: for new lists, and for those of each fold, fitted on the other folds alone."""
+
+    run: str
+    weight: float = Field(ge=0)
+    fold_weights: tuple[float, ...]
+
+
+class Blend(Parameters):
+    """The members whose weight is not 0 everywhere, and how their scores are added."""
+
+    kind: Blending
+    weighting: Weighting
+    members: tuple[BlendedMember, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class _Blended(OutOfFold):
+    """Pairs by number; their similarity is the members' weighted sum, each fold with its own weights."""
+
+    blend: Scorer
+
+    @property
+    def scorer(self) -> Scorer:
+        return self.blend
+
+
+def blended(members: Sequence[OutOfFold], blend: Blend) -> OutOfFold:
+    """Return the out-of-fold scores of the blend of members that score the same pairs in the same folds."""
+    return with_weights(members, np.array([member.fold_weights for member in blend.members]), blend.kind)
+
+
+def with_weights(members: Sequence[OutOfFold], weights: np.ndarray, kind: Blending) -> OutOfFold:
+    """Return the out-of-fold scores of members under `(k, f)` weights, one for each fold."""
+    first = members[0]
+    deviations = [SampledLists.of(member).deviations() for member in members]
+    fold = np.unique(first.fold, return_inverse=True)[1]
+
+    def add(parts: Sequence[np.ndarray], own: np.ndarray) -> np.ndarray:
+        """Return the weighted sum of the `(b, m)` scores of queries in folds `own`, `(b,)`."""
+        rows = zip(parts, weights, deviations, strict=True)
+        return np.asarray(sum(w[own, None] * features(kind, s, d[own, None]) for s, w, d in rows))
+
+    def similarity(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        one, two = queries[:, 0], gallery[:, 0]
+        return add([m.scorer.similarity(m.queries[one], m.gallery[two]) for m in members], fold[one])
+
+    def compare(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        one, two = queries[..., 0], gallery[..., 0]
+        return add([m.scorer.compare(m.queries[one], m.gallery[two]) for m in members], fold[one[:, 0]])
+
+    numbers = np.arange(len(fold))[:, None]
+    return _Blended(
+        first.query_ids,
+        first.gallery_ids,
+        first.fold,
+        numbers,
+        numbers,
+        np.empty(0, np.float32),
+        first.list_seed,
+        first.list_length,
+        Scorer(similarity, compare),
+    )

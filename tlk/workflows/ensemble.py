@@ -1,0 +1,188 @@
+"""Several runs as one: their scores blended, the weights fitted on folds other than the one that is scored."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+
+from tlk.constants import PICKS, TOPK
+from tlk.embeddings.views import digest
+from tlk.errors import UserError
+from tlk.files import write_json
+from tlk.metrics import paired_interval
+from tlk.recipe_schema import Blending, EnsembleRecipe, Member, Weighting
+from tlk.scoring.blend import features, fit_folds, fit_weights
+from tlk.workflows.blend import Blend, BlendedMember, with_weights
+from tlk.workflows.evaluate import describe, outcomes
+from tlk.workflows.out_of_fold import OutOfFold
+from tlk.workflows.partial import choose_place, complete, open_partial
+from tlk.workflows.run import Run, find_run
+from tlk.workflows.sampled_lists import SampledLists
+from tlk.workflows.workspace import Workspace
+
+BLENDS: tuple[str, ...] = get_args(Blending)
+WEIGHTINGS: tuple[str, ...] = get_args(Weighting)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a member is worth: expected top-2 alone, and by how much the others are worse without it, paired."""
+
+    run: str
+    alone: float
+    weight: float
+    gain: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class EnsembleOptions:
+    """What `tlk ensemble` was asked for."""
+
+    run: str | None = None
+    blend: Blending = "log_odds"
+    weights: Weighting = "fitted"
+    matching: bool = True
+    overwrite: bool = False
+
+    @classmethod
+    def of(cls, run: str | None, blend: str, weights: str, matching: bool, overwrite: bool) -> "EnsembleOptions":
+        """Check the words.
+
+        Raises:
+            UserError: there is no such blend or weighting.
+        """
+        for option, word, known in (("--blend", blend, BLENDS), ("--weights", weights, WEIGHTINGS)):
+            if word not in known:
+                raise UserError(f"{option} {word}: there is no such way\ntake one of {', '.join(known)}")
+        return cls(run, cast(Blending, blend), cast(Weighting, weights), matching, overwrite)
+
+
+def ensemble(
+    workspace: Workspace, names: Sequence[str], options: EnsembleOptions
+) -> tuple[Run, dict[str, Any], list[Contribution]]:
+    """Blend complete runs into a new one, which keeps their files: it can be evaluated and predicted with like any.
+
+    Raises:
+        UserError: fewer than two runs, or runs that do not score the same pairs in the same folds.
+    """
+    if len(set(names)) < 2:
+        raise UserError("an ensemble needs two runs or more\nname them: tlk ensemble RUN RUN…")
+    runs = [find_run(workspace.runs, name) for name in dict.fromkeys(names)]
+    recipe = EnsembleRecipe(
+        name="ensemble",
+        summary="Runs blended by tlk ensemble.",
+        source="tlk",
+        matching=options.matching,
+        members=tuple(Member(recipe=run.recipe().name, name=run.name) for run in runs),
+        blend=options.blend,
+        weights=options.weights,
+    )
+    require_same_pairs(runs)
+    place = choose_place(workspace.runs, recipe.name, options.run, False, options.overwrite)
+    partial = open_partial(place, recipe, {}, False, options.overwrite)
+    for run in runs:
+        _copy(run.folder, partial.member(run.name).folder)
+    numbers, contributions = blend_members(partial, recipe, place.name)
+    return complete(partial, place), numbers, contributions
+
+
+def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str, Any], list[Contribution]]:
+    """Fit the blend of a run's members, which are complete, and write everything that makes it a run called `name`.
+
+    Members that do not help go.
+    """
+    members = [run.member(member.run) for member in recipe.members]
+    require_same_pairs(members)
+    blend, contributions = fit_blend([m.name for m in members], [m.out_of_fold() for m in members], recipe)
+    run.write_blend(blend)
+    kept = [run.member(member.run) for member in blend.members]
+    seconds = float(sum(member.numbers()["seconds"] for member in kept))
+    oof = run.out_of_fold()
+    numbers = describe(name, recipe.name, outcomes(oof), min(TOPK, oof.list_length), seconds)
+    write_json(run.folder / "manifest.json", _manifest(kept, recipe))
+    for member in members:
+        if member.name not in {other.name for other in kept}:
+            shutil.rmtree(member.folder)
+    write_json(run.folder / "contributions.json", [vars(row) for row in contributions])
+    write_json(run.folder / "metrics.json", numbers)
+    return numbers, contributions
+
+
+def fit_blend(
+    names: Sequence[str], members: Sequence[OutOfFold], recipe: EnsembleRecipe
+) -> tuple[Blend, list[Contribution]]:
+    """Return the blend of members, without those that help nowhere, and what each of all is worth."""
+    kind, weighting = recipe.blend, recipe.weights
+    sampled = [SampledLists.of(member) for member in members]
+    first = sampled[0]
+    parts = np.stack([features(kind, own.in_deviations(), 1.0) for own in sampled])  # (k, n, m)
+
+    def expected(chosen: list[int]) -> np.ndarray:
+        """Return the `(n,)` chances of each query, its fold's weights fitted on the others."""
+        weights = fit_folds(parts[chosen], first.truth, first.fold, kind, weighting)
+        oof = with_weights([members[i] for i in chosen], weights.T, kind)
+        return outcomes(oof).expected(PICKS)
+
+    everyone = list(range(len(members)))
+    fold_weights = fit_folds(parts, first.truth, first.fold, kind, weighting)  # (f, k)
+    weights = fit_weights(parts, first.truth, first.fold, kind, weighting)
+    whole = expected(everyone)
+    contributions = []
+    for i, name in enumerate(names):
+        gain = whole - expected([other for other in everyone if other != i])
+        alone = float(outcomes(members[i]).expected(PICKS).mean())
+        contributions.append(Contribution(name, alone, float(weights[i]), float(gain.mean()), paired_interval(gain)))
+    kept = tuple(
+        BlendedMember(run=name, weight=float(weights[i]), fold_weights=tuple(fold_weights[:, i].tolist()))
+        for i, name in enumerate(names)
+        if weights[i] > 0 or fold_weights[:, i].any()
+    )
+    return Blend(kind=kind, weighting=weighting, members=kept), contributions
+
+
+def require_same_pairs(runs: Sequence[Run]) -> None:
+    """Raise a UserError unless all runs score the same pairs of the same images in the same folds and lists."""
+    first, *others = runs
+    known, data = first.out_of_fold(), first.manifest()["data"].get("fingerprint")
+    for run in others:
+        oof = run.out_of_fold()
+        if run.manifest()["data"].get("fingerprint") != data:
+            raise UserError(
+                f"runs {first.name} and {run.name} were trained on different images\n"
+                "blend runs of the same data: train one of them again"
+            )
+        if (oof.list_seed, oof.list_length) != (known.list_seed, known.list_length):
+            raise UserError(
+                f"runs {first.name} and {run.name} stand on other folds or another split\n"
+                "train both on the same ones: --folds FILE, --set split=folds"
+            )
+
+
+def _manifest(members: Sequence[Run], recipe: EnsembleRecipe) -> dict[str, Any]:
+    """Return the first member's manifest with what is the ensemble's own."""
+    manifests = [member.manifest() for member in members]
+    stages = dict.fromkeys(stage for manifest in manifests for stage in manifest["seconds"])
+    return manifests[0] | {
+        "embedding": digest(manifest["embedding"].encode() for manifest in manifests),
+        "seconds": {stage: sum(m["seconds"].get(stage, 0.0) for m in manifests) for stage in stages},
+        "peak_memory_mb": max(manifest["peak_memory_mb"] for manifest in manifests),
+        "transductive": recipe.matching,
+        "members": [member.name for member in members],
+    }
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Give the ensemble the files of a run: links where the file system has them, for no file is ever changed."""
+
+    def link(one: str, two: str) -> None:
+        try:
+            os.link(one, two)
+        except OSError:
+            shutil.copyfile(one, two)
+
+    shutil.copytree(source, target, copy_function=link)

@@ -1,0 +1,78 @@
+"""From a single recipe and labelled pairs to a run: a model a fold, out-of-fold embeddings, the numbers."""
+
+from typing import Any
+
+from tlk.constants import TOPK
+from tlk.files import write_json
+from tlk.models.registry import MODELS
+from tlk.recipe_schema import Recipe
+from tlk.seeding import derive_seed
+from tlk.training.accelerator import make_accelerator, require_tracker
+from tlk.training.examples import Examples
+from tlk.training.models import save_model
+from tlk.training.train import Trainer
+from tlk.workflows.evaluate import describe, outcomes
+from tlk.workflows.inputs import choose_device, input_maker
+from tlk.workflows.manifest import Clock, manifest
+from tlk.workflows.partial import choose_place, complete, open_partial
+from tlk.workflows.prepare import prepare
+from tlk.workflows.progress import Reporter, Silent
+from tlk.workflows.run import Run
+from tlk.workflows.train_folds import FoldListener, best_epochs, train_folds
+from tlk.workflows.train_options import TrainOptions
+from tlk.workflows.workspace import Workspace
+
+
+def train_one(
+    workspace: Workspace, recipe: Recipe, options: TrainOptions, reporter: Reporter
+) -> tuple[Run, dict[str, Any]]:
+    """Train a single recipe over all folds and return the complete run with its numbers.
+
+    Everything is written to `<run>.partial`, which is renamed when it is complete: an interrupted run can be resumed,
+    and a run that is being overwritten stays as it was until then. Of several processes (torchrun) the first writes,
+    and the others wait until what they need is there.
+
+    Raises:
+        UserError: anything that the user can mend, before the first step where it can be known by then.
+    """
+    clock, device = Clock(), choose_device(options.device)
+    require_tracker(options.log_with)
+    accelerator = make_accelerator(device, "fp32")  # of several processes, each learns its number
+    reporter = reporter if accelerator.is_main_process else Silent()
+    competition = workspace.competition()
+    pairs = competition.train_pairs()
+    maker = input_maker(recipe, device)
+    place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
+    accelerator.wait_for_everyone()  # all have looked before the first one makes the folder
+    given = prepare(workspace, options.folds, competition, pairs, recipe, maker, accelerator, reporter, clock)
+    with accelerator.main_process_first():
+        resume = options.resume or not accelerator.is_main_process
+        run = open_partial(place, recipe, given.made_from, resume, options.overwrite)
+    precision = recipe.training.precision if recipe.training else "fp32"
+    in_parts = len(MODELS[recipe.model["name"]].gives) > 1
+    accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_parts)
+    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled)
+    oof = train_folds(run, trainer, given.examples, given.split, pairs, given.list_length, reporter)
+    if options.refit:
+        _refit(run, trainer, given.examples, reporter)
+    clock.stop("training")
+    numbers = describe(run.name, recipe.name, outcomes(oof), min(TOPK, given.list_length), clock.seconds["training"])
+    if accelerator.is_main_process:
+        oof.write(run.folder / "oof.npz")
+        made = manifest(given.data, given.folds_path, recipe, accelerator, maker.identity, clock)
+        write_json(run.folder / "manifest.json", made)
+        write_json(run.folder / "metrics.json", numbers)
+        complete(run, place)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return Run(place), numbers
+
+
+def _refit(run: Run, trainer: Trainer, examples: Examples, reporter: Reporter) -> None:
+    """Train once more on all pairs, for as many epochs as the folds found right."""
+    with reporter.track("training on all pairs") as progress:
+        listener = FoldListener("refit", trainer.accelerator, reporter, progress)
+        seed = derive_seed(trainer.recipe.seed, "refit")
+        model = trainer.refit(examples, best_epochs(run, trainer.recipe), seed, listener)
+    if trainer.accelerator.is_main_process:
+        save_model(model, run.folder / "refit" / "model.safetensors")

@@ -1,0 +1,21 @@
+"""What `tlk train` was asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options, as the command line or a notebook gives them."""
+
+    recipe: str | None = None
+    folds: Path | None = None
+    run: str | None = None
+    backbone: str | None = None
+    settings: Sequence[str] = ()
+    device: str = "auto"
+    resume: bool = False
+    overwrite: bool = False
+    refit: bool = False
+    log_with: str | None = None
