@@ -11,7 +11,7 @@ from tlk.backbones.depths import DEPTHS, stage_number
 from tlk.backbones.load import load_backbone
 from tlk.backbones.stages import find_stages, look
 from tlk.errors import UserError
-from tlk.models import tail
+from tlk.models import cut
 from tlk.models.base import Given
 from tlk.models.registry import TailParameters
 from tlk.models.tail import Tail
@@ -61,15 +61,18 @@ def test_it_makes_of_a_stages_maps_what_the_whole_network_makes(backbone: str, a
 def test_what_learns_is_what_the_gradient_reaches_above_the_cut(backbone: str, at: str | float) -> None:
     model = built(backbone, at)
     above = names_above(backbone, at)
-    assert {name for name, p in model.network.named_parameters() if p.requires_grad} == above
+    assert {name for name, p in model.network.network.named_parameters() if p.requires_grad} == above
     model(seen(backbone, at, 2)[0]).square().sum().backward()
-    assert {name for name, p in model.network.named_parameters() if p.grad is not None} == above
+    assert {name for name, p in model.network.network.named_parameters() if p.grad is not None} == above
 
 
 def test_nothing_else_moves_in_training(backbone: str, train: Train) -> None:
     model = built(backbone)
     moved = train(model, seen(backbone, "middle")[0])
-    assert moved == {f"network.{name}" for name in names_above(backbone, "middle")} | {"head.1.weight", "head.1.bias"}
+    assert moved == {f"network.network.{name}" for name in names_above(backbone, "middle")} | {
+        "head.1.weight",
+        "head.1.bias",
+    }
 
 
 def test_batch_norm_keeps_its_statistics_though_its_weights_learn(tiny: str, train: Train) -> None:
@@ -120,7 +123,11 @@ def test_a_state_holds_the_layers_above_the_cut_and_comes_back(tiny: str, train:
     again = built(tiny, frozen=True).eval()
     again.load_state_dict(model.state_dict())
     assert torch.equal(again(maps), model(maps))
-    assert not [name for name in model.state_dict() if name.startswith(("network.blocks.0", "network.blocks.2."))]
+    assert not [
+        name
+        for name in model.state_dict()
+        if name.startswith(("network.network.blocks.0", "network.network.blocks.2."))
+    ]
 
 
 class Around(nn.Module):
@@ -138,6 +145,6 @@ class Around(nn.Module):
 
 
 def test_a_backbone_that_cannot_be_cut_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "load_backbone", lambda name: Around().requires_grad_(False).eval())
+    monkeypatch.setattr(cut, "load_backbone", lambda name: Around().requires_grad_(False).eval())
     with pytest.raises(UserError, match="backbone around cannot be cut at this stage"):
         built("around")

@@ -70,6 +70,26 @@ class TailParameters(Parameters):
     rate: float = Field(1.0, gt=0, le=10)  # learning rate of the backbone's layers over that of the linear one
 
 
+class TunedView(Parameters):
+    """An activation of a backbone that is being trained, pooled in cells; `final` is the network's own embedding."""
+
+    at: StageName | Literal["final"]
+    cells: int = Field(1, ge=1, le=16)
+
+    @model_validator(mode="after")
+    def _final_is_pooled(self) -> "TunedView":
+        if self.at == "final" and self.cells != 1:
+            raise ValueError("the final embedding is pooled already: leave cells out")
+        return self
+
+
+class TunedAdaptersParameters(AdapterParameters):
+    """The rest of a backbone above a stage, and an adapter on each view of it."""
+
+    views: tuple[TunedView, ...] = Field((TunedView(at="last", cells=4), TunedView(at="final")), min_length=1)
+    rate: float = Field(1.0, gt=0, le=10)  # learning rate of the backbone's layers over that of the adapters
+
+
 class NetworkParameters(TailParameters):
     """A whole backbone, seeing pixels, trained from a stage upward."""
 
@@ -143,6 +163,7 @@ MODELS: dict[str, ModelEntry] = {
     "adaptation": ModelEntry(AdaptationParameters, "tlk.models.adaptation:Adaptation", gives=_VERDICTS),
     "same_artist": ModelEntry(SameArtistParameters, "tlk.models.same_artist:SameArtist", "maps", _VERDICTS),
     "tail": ModelEntry(TailParameters, "tlk.models.tail:Tail", "maps"),
+    "tuned_adapters": ModelEntry(TunedAdaptersParameters, "tlk.models.tuned_adapters:TunedAdapters", "maps"),
     "network": ModelEntry(NetworkParameters, "tlk.models.network:Network", "pixels"),
     "convnet": ModelEntry(ConvNetParameters, "tlk.models.convnet:ConvNet", "pixels"),
     "autoencoder": ModelEntry(AutoencoderParameters, "tlk.models.autoencoder:Autoencoder", "pixels", _IMAGES),

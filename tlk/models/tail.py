@@ -6,24 +6,12 @@ stage and train that one.
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from tlk.backbones.depths import stage_number
-from tlk.backbones.load import load_backbone
-from tlk.backbones.stages import find_stages, look, train_from
-from tlk.errors import UserError
+from tlk.backbones.stages import train_from
 from tlk.models.base import Given, Model
+from tlk.models.cut import CutBackbone
 from tlk.models.registry import TailParameters
-
-
-class _Injected(nn.Module):
-    """Stands where a stage was, and gives what was laid in instead of its work."""
-
-    maps: Tensor
-
-    def forward(self, *arguments: Any, **keywords: Any) -> Tensor:
-        return self.maps
 
 
 class FineTuned(Model):
@@ -61,56 +49,14 @@ class FineTuned(Model):
 
 
 class Tail(FineTuned):
-    """A backbone cut above a stage.
-
-    The stages up to the cut are passed by: nothing about a network's own forward pass needs to be known.
-
-    Raises:
-        UserError: the backbone cannot be cut there.
-    """
+    """A backbone cut above a stage, with a linear layer."""
 
     def __init__(self, parameters: TailParameters, given: Given) -> None:
-        backbone, at = given.backbone or "", given.stage or 1.0
-        network = load_backbone(backbone).float()
-        stages = find_stages(network)
-        number = stage_number(at, len(stages))
-        picture = torch.zeros(1, *network.pretrained_cfg["input_size"])
-        # Not the picture that the cut network will be given: what found a way around the cut would show.
-        maps, expected = look(network, stages[number], torch.linspace(-2, 2, picture.numel()).view_as(picture))
-        names = {id(module): name for name, module in network.named_modules()}
-        for stage in stages[:number]:
-            network.set_submodule(names[id(stage)], nn.Identity())
-        cut = _Injected()
-        network.set_submodule(names[id(stages[number])], cut)
-        super().__init__(network, parameters, expected.shape[1], keep_statistics=True)
-        self._cut = [cut]  # in a list, so that it is not registered twice
-        self._shape = maps.shape[1:]
-        self.register_buffer("picture", picture, persistent=False)
-        self._check(backbone, maps, expected)
-        train_from(network, None if parameters.frozen else cut)
+        network = CutBackbone(given.backbone or "", given.stage or 1.0)
+        super().__init__(network, parameters, network.width, keep_statistics=True)
+        train_from(network, None if parameters.frozen else network.first[0])
         self.train()
-
-    def _check(self, backbone: str, maps: Tensor, expected: Tensor) -> None:
-        """Raise a UserError unless the cut network makes of the stage's output what the whole network made."""
-        self.eval()
-        try:
-            with torch.no_grad():
-                same = torch.allclose(self._pooled(maps.flatten(1)), expected, atol=1e-4, rtol=1e-3)
-        except (RuntimeError, TypeError, AttributeError, ValueError):
-            same = False
-        if not same:
-            raise UserError(
-                f"backbone {backbone} cannot be cut at this stage\n"
-                "train it on pixels instead (model network), or keep another view"
-            )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the `(b, e)` embeddings of `(b, d)` maps laid out flat."""
-        return self.finish(self._pooled(inputs))
-
-    def _pooled(self, inputs: Tensor) -> Tensor:
-        maps = inputs.float().unflatten(1, self._shape)
-        self._cut[0].maps = maps.contiguous(memory_format=torch.channels_last) if maps.ndim == 4 else maps
-        pooled: Tensor = self.network(self.picture)
-        del self._cut[0].maps
-        return pooled
+        return self.finish(self.network(inputs))
