@@ -1,0 +1,180 @@
+"""Ensembles through the command line: of runs that are there, and of a recipe's members."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlk.cli.main import run
+from tlk.workflows import train_folds
+from tlk.workflows.out_of_fold import OutOfFold
+from tlk.workflows.run import Run
+from tlk.workflows.sampled_lists import SampledLists
+
+pytestmark = pytest.mark.slow
+
+RECIPE = """
+name = "pair"
+summary = "s"
+source = "s"
+matching = true
+members = [
+    { recipe = "thumbnail" },
+    { recipe = "descriptors", name = "hogs", settings = ["training.epochs=3", "model.components=32"] },
+]
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with runs of two recipes, one of them twice."""
+    folder = tmp_path_factory.mktemp("members")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("TLK_DATA", str(competition_folder))
+        small = ["--set", "training.epochs=4", "--set", "model.components=64"]
+        assert run(["train", "thumbnail"]) == 0
+        assert run(["train", "descriptors", *small]) == 0
+        assert run(["train", "descriptors", *small, "--set", "seed=1", "--run", "other-seed"]) == 0
+    return folder
+
+
+@pytest.fixture
+def workspace(trained: Path, competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(trained, workspace_folder, dirs_exist_ok=True)
+    monkeypatch.setenv("TLK_DATA", str(competition_folder))
+    return workspace_folder
+
+
+def rows(path: str) -> dict[str, list[float]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return {row[0]: [float(value) for value in row[1:]] for row in list(csv.reader(file))[1:]}
+
+
+def test_an_ensemble_is_a_run_of_its_own(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ensemble", "descriptors", "other-seed", "thumbnail"]) == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("descriptors", "other-seed", "thumbnail", "run ensemble: out-of-fold top-2"))
+    assert run(["predict", "ensemble", "--out", "before.csv"]) == 0
+    for name in ("descriptors", "other-seed", "thumbnail"):
+        shutil.rmtree(workspace / "runs" / name)
+    assert run(["predict", "--out", "after.csv"]) == 0
+    assert Path("before.csv").read_bytes() == Path("after.csv").read_bytes()
+    assert run(["check-submission", "after.csv"]) == 0
+    capsys.readouterr()
+    assert run(["eval", "--json"]) == 0
+    (numbers,) = json.loads(capsys.readouterr().out)
+    assert numbers == json.loads((workspace / "runs/ensemble/metrics.json").read_text())
+    assert run(["eval", "ensemble", "--gallery"]) == 0
+    assert json.loads((workspace / "runs/ensemble/manifest.json").read_text())["transductive"] is True
+
+
+@pytest.mark.parametrize("blend", ["log_odds", "z_score", "rank"])
+def test_the_scores_are_the_weighted_sum_of_the_members(workspace: Path, blend: str) -> None:
+    assert run(["ensemble", "descriptors", "thumbnail", "--blend", blend, "--weights", "equal"]) == 0
+    whole = Run(workspace / "runs" / "ensemble")
+    kept, oof = whole.blend(), whole.out_of_fold()
+    assert kept is not None
+    assert len(kept.members) == 2
+    fold = np.flatnonzero(oof.fold == 1)
+    expected = np.zeros((len(fold), len(fold)))
+    for member in kept.members:
+        own = OutOfFold.read(workspace / "runs" / member.run / "oof.npz")
+        block = own.queries[fold] @ own.gallery[fold].T
+        if blend == "rank":
+            block = 2 * np.array([(row[:, None] > row).sum(1) + (row[:, None] == row).sum(1) / 2 for row in block])
+            block = block / (len(fold) - 1)
+        elif blend == "z_score":
+            block = block / block.std(axis=1, keepdims=True)
+        else:
+            block = block / SampledLists.of(own).deviations()[1]
+        expected += member.fold_weights[1] * block
+    found = oof.scorer.similarity(oof.queries[fold], oof.gallery[fold])
+    shift = (found - expected).mean(axis=1, keepdims=True)  # a constant of a list has no say
+    np.testing.assert_allclose(found - shift, expected, atol=1e-5)
+
+
+def test_without_matching_a_row_does_not_depend_on_other_rows(workspace: Path, competition_folder: Path) -> None:
+    assert run(["ensemble", "descriptors", "thumbnail"]) == 0
+    assert run(["predict", "ensemble", "--no-matching", "--out", "whole.csv"]) == 0
+    fewer = workspace / "fewer"
+    shutil.copytree(competition_folder, fewer)
+    lines = (fewer / "test_candidates.csv").read_text().splitlines(keepends=True)
+    (fewer / "test_candidates.csv").write_text("".join(lines[:4]))
+    assert run(["predict", "ensemble", "--no-matching", "--data", str(fewer), "--out", "few.csv"]) == 0
+    whole, few = rows("whole.csv"), rows("few.csv")
+    assert len(few) == 3
+    for query, scores in few.items():
+        np.testing.assert_allclose(scores, whole[query], atol=1e-5)
+
+
+def test_a_recipe_of_members_trains_them_and_blends(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pair.toml").write_text(RECIPE)
+    assert run(["train", "pair.toml"]) == 0
+    assert "run pair: out-of-fold top-2" in capsys.readouterr().out
+    assert {path.name for path in (workspace / "runs/pair/members").iterdir()} <= {"thumbnail", "hogs"}
+    assert not list((workspace / "runs").glob("*.partial"))
+    assert run(["predict", "pair"]) == 0
+    assert run(["train", "pair.toml"]) == 0
+    one, two = (json.loads((workspace / "runs" / name / "metrics.json").read_text()) for name in ("pair", "pair-2"))
+    assert one["top_k"] == two["top_k"]
+    assert run(["ensemble", "pair", "other-seed", "--run", "nested"]) == 0  # an ensemble is a run like any other
+    assert run(["predict", "nested"]) == 0
+
+
+def test_an_interrupted_ensemble_goes_on_with_the_member_that_it_was_at(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("pair.toml").write_text(RECIPE)
+    assert run(["train", "pair.toml", "--run", "whole"]) == 0
+    real, saved = train_folds.save_model, []
+
+    def save(model: object, path: Path) -> None:
+        saved.append(path)
+        if len(saved) == 8:  # the third fold of the second member
+            raise KeyboardInterrupt
+        real(model, path)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_folds, "save_model", save)
+        assert run(["train", "pair.toml", "--run", "cut"]) == 130
+    assert run(["train", "pair.toml", "--run", "cut"]) == 2
+    kept = workspace / "runs/cut.partial/members/hogs.partial/fold1/model.safetensors"
+    written = kept.stat().st_mtime_ns
+    assert run(["train", "pair.toml", "--run", "cut", "--resume"]) == 0
+    cut, whole = (json.loads((workspace / "runs" / name / "metrics.json").read_text()) for name in ("cut", "whole"))
+    assert cut["expected_top_k"] == whole["expected_top_k"]
+    members = workspace / "runs/cut/members/hogs/fold1/model.safetensors"
+    assert not members.exists() or members.stat().st_mtime_ns == written
+
+
+def test_what_cannot_be_blended_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["folds", "--seed", "4", "--out", "other.csv"]) == 0
+    assert run(["train", "thumbnail", "--folds", "other.csv", "--run", "other-folds"]) == 0
+    cases = {
+        ("descriptors",): "an ensemble needs two runs",
+        ("descriptors", "descriptors"): "an ensemble needs two runs",
+        ("descriptors", "nothing"): "there is no run 'nothing'",
+        ("descriptors", "other-folds"): "stand on other folds",
+        ("descriptors", "thumbnail", "--blend", "mean"): "--blend mean: there is no such way",
+        ("descriptors", "thumbnail", "--weights", "mine"): "--weights mine",
+        ("descriptors", "thumbnail", "--run", "thumbnail"): "run 'thumbnail' exists",
+    }
+    before = sorted(workspace.rglob("*"))
+    for words, message in cases.items():
+        capsys.readouterr()
+        assert run(["ensemble", *words]) == 2
+        err = capsys.readouterr().err
+        assert message in err
+        assert len(err.splitlines()) <= 3
+    assert sorted(workspace.rglob("*")) == before
+
+
+def test_a_damaged_ensemble_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ensemble", "descriptors", "thumbnail"]) == 0
+    (workspace / "runs/ensemble/ensemble.json").write_text('{"kind": "log_odds"}')
+    assert run(["eval", "ensemble"]) == 2
+    assert "ensemble.json is not a run's" in capsys.readouterr().err
