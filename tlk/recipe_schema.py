@@ -37,7 +37,7 @@ class TrainingParameters(Parameters):
     precision: Literal["fp32", "mixed"] = "fp32"
     watch: Literal["top_2", "loss", "accuracy"] = "top_2"  # of the inner split: what stops, and chooses the epoch
     patience: int = Field(5, ge=1)
-    inner_fraction: float = Field(0.15, gt=0, lt=1)  # of the training folds; a split by shares says it itself
+    inner_fraction: float = Field(0.15, ge=0, lt=1)  # of the training folds; 0: the last epoch is kept, unseen
 
 
 class Pretraining(Parameters):

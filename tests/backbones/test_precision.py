@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from tlk.backbones import precision
-from tlk.backbones.precision import native_precision
+from tlk.backbones.precision import keep_depthwise_exact, native_precision
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,14 @@ def test_probes_that_this_torch_lacks_say_no(monkeypatch: pytest.MonkeyPatch) ->
     for probe in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, probe, raising=False)
     assert native_precision(torch.device("cpu")) == torch.float32
+
+
+def test_depthwise_convolutions_stay_exact_and_all_else_does_not() -> None:
+    layers = nn.Sequential(nn.Conv2d(8, 8, 3, stride=2, groups=8), nn.Conv2d(8, 4, 1))
+    pictures = torch.randn(2, 8, 9, 9)
+    exact = layers[0](pictures)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not torch.equal(layers[0](pictures).float(), exact)
+        keep_depthwise_exact(layers)
+        assert torch.equal(layers[0](pictures), exact)
+        assert layers(pictures).dtype == torch.bfloat16

@@ -87,6 +87,22 @@ def test_a_leak_would_be_seen(embedded: Make, recipe: MakeRecipe, trainer: MakeT
     assert low > 0.10
 
 
+def test_with_nothing_held_out_all_pairs_are_learned_from_and_the_last_epoch_is_kept(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+    real = module.fit
+    monkeypatch.setattr(module, "fit", lambda job, *rest: jobs.append(job) or real(job, *rest))
+    learned = embedded(200)
+    whole = trainer(recipe(training={"epochs": 4, "patience": 1, "batch_size": 64, "inner_fraction": 0}))
+    _, histories = train(whole, learned)
+    assert jobs[0].validate is None
+    assert jobs[0].steps_in_epoch == 3  # of 64 pairs at least
+    rows = histories["training"]
+    assert [row.inner_top_2 for row in rows] == [None] * 4
+    assert best_epoch(rows, "top_2") == 4
+
+
 def test_same_seed_same_weights(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
     learned = embedded(200)
     short = trainer(recipe(training={"epochs": 3, "batch_size": 64}))

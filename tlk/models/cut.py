@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tlk.backbones.depths import stage_number
 from tlk.backbones.load import load_backbone
+from tlk.backbones.precision import keep_depthwise_exact
 from tlk.backbones.stages import as_maps, find_stages, look
 from tlk.errors import UserError
 
@@ -52,6 +53,7 @@ class CutBackbone(nn.Module):
         self._shape = maps.shape[1:]
         self.register_buffer("picture", picture, persistent=False)
         self._check(backbone, maps, expected)
+        keep_depthwise_exact(network)
 
     def _check(self, backbone: str, maps: Tensor, expected: Tensor) -> None:
         """Raise a UserError unless the cut network makes of the stage's output what the whole network made."""

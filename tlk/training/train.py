@@ -41,8 +41,9 @@ class Trainer:
     def train(self, examples: Examples, seed: int, states: Path | None, listener: Listener) -> tuple[Model, Histories]:
         """Return a model trained on all of `examples`, and what happened (nothing, for a recipe that learns nothing).
 
-        An inner split, whole groups, decides when to stop; fitted means and PCA do not see it either. `states` is the
-        folder where the training's state is kept, for resuming.
+        An inner split, whole groups, decides when to stop; fitted means and PCA do not see it either. Where the recipe
+        holds none out, all epochs are gone through and the last one is kept. `states` is the folder where the
+        training's state is kept, for resuming.
 
         Raises:
             UserError: too few pairs to hold some out, or a loss that is not finite.
@@ -51,6 +52,8 @@ class Trainer:
         if self.recipe.training is None:
             _fit(model, examples, seed)
             return model.to(self.accelerator.device).eval(), {}
+        if self.recipe.inner_fraction == 0:
+            return self._run(model, examples, None, seed, states, listener)
         inner = split_groups(examples.group, self.recipe.inner_fraction, derive_seed(seed, "inner"))
         if inner.sum() <= PICKS or (~inner).sum() < PICKS:  # of so few, all are always among the picks
             groups = len(np.unique(examples.group))
