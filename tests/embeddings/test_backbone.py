@@ -102,3 +102,14 @@ def test_maps_kept_whole_pool_to_the_stages_own_view(backbone_folder: Path) -> N
     else:
         maps = flat.reshape(3, one.shape[1], -1)
     np.testing.assert_allclose(maps.mean(axis=2), one, rtol=0.05, atol=0.02)
+
+
+def test_another_size_is_another_view_of_the_same_width(backbone_folder: Path) -> None:
+    name, views = f"local-dir:{backbone_folder}", (ViewOfBackbone(at="last", cells=2), ViewOfBackbone(at="final"))
+    own, larger = BackboneEmbedder(name, views, False, CPU), BackboneEmbedder(name, views, False, CPU, 224)
+    assert {view.fingerprint for view in own.views}.isdisjoint(view.fingerprint for view in larger.views)
+    image = pictures(1)[0]
+    assert larger.prepare(image).shape == (3, 224, 224)
+    one, two = own.compute([own.prepare(image)]), larger.compute([larger.prepare(image)])
+    assert [part.shape for part in one] == [part.shape for part in two]
+    assert not np.allclose(one[0], two[0], rtol=1e-2)

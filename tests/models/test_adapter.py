@@ -81,7 +81,7 @@ def test_it_starts_as_the_identity_and_is_one_linear_layer() -> None:
     assert torch.equal(head(inputs), inputs)
     assert [tuple(weight.shape) for weight in head.parameters()] == [(10, 10)]
     with torch.no_grad():
-        head.linear.weight.mul_(2)
+        head.head.weight.mul_(2)
     assert torch.allclose(head(inputs), 2 * inputs)
 
 

@@ -23,14 +23,14 @@ def fitted(*groups: tuple[int, ...]) -> Adapters:
     model = Adapters(AdaptersParameters(groups=groups, **WIDTHS), GIVEN)
     model.fit(inputs(), 7)
     for adapter in model.adapters:
-        nn.init.normal_(adapter.linear.weight, generator=torch.Generator().manual_seed(1))  # type: ignore[union-attr, arg-type]
+        nn.init.normal_(adapter.head.weight, generator=torch.Generator().manual_seed(1))  # type: ignore[union-attr, arg-type]
     return model.eval()
 
 
 def alone(model: Adapters, number: int, columns: list[int], sizes: tuple[int, ...]) -> Adapter:
     adapter = Adapter(AdapterParameters(**WIDTHS), Given(sizes))
     adapter.fit(inputs()[..., columns], derive_seed(7, "adapter", number))
-    adapter.linear.load_state_dict(model.adapters[number].linear.state_dict())  # type: ignore[union-attr, arg-type]
+    adapter.head.load_state_dict(model.adapters[number].head.state_dict())  # type: ignore[union-attr, arg-type]
     return adapter.eval()
 
 

@@ -74,7 +74,7 @@ def test_the_backbone_above_the_cut_learns_and_what_was_fitted_stays(tiny: str, 
     target = torch.randn(len(middle), 18, generator=torch.Generator().manual_seed(2))
     moved = train(model, middle, lambda inputs: model(inputs) - target)
     assert any(name.startswith("network.network.blocks") for name in moved)
-    assert "adapters.0.linear.weight" in moved
+    assert "adapters.0.head.weight" in moved
     assert not [name for name in moved if "projection" in name or "mean" in name or "running" in name]
 
 

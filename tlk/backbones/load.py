@@ -47,6 +47,18 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
     return model.eval().requires_grad_(False)
 
 
+def load_resized(name: str, size: int | None) -> Any:
+    """Return a network for pictures of `size` pixels a side, or for its own size: transformers have to be told.
+
+    Raises:
+        UserError: as `load_backbone`, or it takes no such pictures.
+    """
+    network = load_backbone(name)
+    if size is None or not hasattr(network, "patch_embed"):
+        return network
+    return load_backbone(name, img_size=size)
+
+
 def _refuse_download(name: str) -> None:
     """Raise a UserError if timm would fetch the weights from an address of their own, past the hub's offline mode."""
     from timm.models import get_pretrained_cfg

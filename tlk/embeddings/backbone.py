@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tlk.backbones import stages as backbone_stages
-from tlk.backbones.load import load_backbone
+from tlk.backbones.load import load_resized
 from tlk.backbones.precision import native_precision
 from tlk.data.images import DECODER
 from tlk.embeddings import stages
@@ -33,13 +33,23 @@ class BackboneEmbedder:
 
     batch_size = _BATCH
 
-    def __init__(self, name: str, views: Sequence[ViewOfBackbone], mirrored: bool, device: torch.device) -> None:
-        self.model = load_backbone(name).to(device, memory_format=torch.channels_last)
+    def __init__(
+        self,
+        name: str,
+        views: Sequence[ViewOfBackbone],
+        mirrored: bool,
+        device: torch.device,
+        size: int | None = None,
+    ) -> None:
+        self.model = load_resized(name, size).to(device, memory_format=torch.channels_last)
         self._name = name
         self._device = device
         self._mirrored = mirrored
         config = self.model.pretrained_cfg
-        self._height, self._width = config["input_size"][1:]
+        self._height: int
+        self._width: int
+        self._height, self._width = (size, size) if size else config["input_size"][1:]
+        self._own_size = size is None
         self._resample = Image.Resampling[config.get("interpolation", "bicubic").upper()]
         self._mean = torch.tensor(config["mean"], device=device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(config["std"], device=device).view(1, 3, 1, 1) * 255
@@ -61,9 +71,10 @@ class BackboneEmbedder:
             "libraries": f"timm {version('timm')}, torch {torch.__version__}",
         }
         short = Path(self._name.removeprefix("local-dir:")).name
+        scale = "" if self._own_size else f" at {self._width}"
         sides = ("as is", "mirrored") if self._mirrored else ("as is",)
         return tuple(
-            View(f"{short} {tap.name} {side}", (*made_from.items(), ("side", side)))
+            View(f"{short}{scale} {tap.name} {side}", (*made_from.items(), ("side", side)))
             for side in sides
             for tap in self._taps
         )

@@ -62,6 +62,8 @@ class EmbeddingParameters(Parameters):
     views: tuple[ViewOfBackbone, ...] = ()
     descriptors: tuple[Descriptor, ...] = ()
     mirrored: bool = True
+    size: int | None = Field(None, ge=32, le=1024)  # of both sides of what the backbone sees; none: its own
+    trimmed: bool = False  # black bars and white margins are cut off first: the framing is then no cue
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "EmbeddingParameters":
@@ -71,6 +73,8 @@ class EmbeddingParameters(Parameters):
             raise ValueError("views need a backbone, and a backbone needs views")
         if len(self.views) + len(self.descriptors) > 1 and self.keeps_maps:
             raise ValueError("a view that keeps its maps is the only one")
+        if self.size is not None and (self.backbone is None or self.keeps_maps):
+            raise ValueError("size is of what a backbone sees whose activations are pooled: leave it out")
         return self
 
     @property

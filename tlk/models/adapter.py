@@ -1,4 +1,4 @@
-"""A small head on frozen embeddings: PCA, light whitening, and one linear layer that starts as the identity."""
+"""A small head on frozen embeddings: PCA, light whitening, and a learned map that starts as the identity."""
 
 import numpy as np
 import torch
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tlk.models.base import Given
 from tlk.models.centred import Centred
+from tlk.models.heads import make_head
 from tlk.models.registry import AdapterParameters, CentredParameters
 from tlk.seeding import derive_seed, generator
 
@@ -15,7 +16,7 @@ _RANK_TOLERANCE = 1e-10
 
 
 class Adapter(Centred):
-    """Linear layer in a PCA space.
+    """A learned map in a PCA space.
 
     The PCA is turned by a random rotation: dropout on principal axes would strike out whole directions of meaning at a
     time, on rotated ones it strikes out a little of each. `whitening` is the exponent that the axes' deviations are
@@ -32,8 +33,7 @@ class Adapter(Centred):
         self.register_buffer("projection_mean", torch.zeros(len(self.mean)))
         self.register_buffer("projection", torch.zeros(len(self.mean), width))
         self.dropout = nn.Dropout(parameters.dropout)
-        self.linear = nn.utils.skip_init(nn.Linear, width, width, bias=False)  # drawing weights is not needed
-        nn.init.eye_(self.linear.weight)
+        self.head = make_head(parameters.head, width, parameters.rank)
 
     def fit(self, inputs: Tensor, seed: int) -> None:
         """Fit mean and PCA on `(n, o, d)` training embeddings; components beyond their rank stay zero."""
@@ -62,5 +62,5 @@ class Adapter(Centred):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the `(…, components)` outputs, not scaled to length 1."""
-        outputs: Tensor = self.linear(self.dropout(inputs))
+        outputs: Tensor = self.head(self.dropout(inputs))
         return outputs

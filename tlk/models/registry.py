@@ -27,11 +27,13 @@ class CentredParameters(Parameters):
 
 
 class AdapterParameters(Parameters):
-    """A linear layer behind a lightly whitened PCA."""
+    """A learned map behind a lightly whitened PCA."""
 
     components: int = Field(768, ge=1, le=65_536)
     whitening: float = Field(0.2, ge=0, le=1)
     dropout: float = Field(0.2, ge=0, lt=1)
+    head: Literal["linear", "low_rank", "residual"] = "linear"
+    rank: int = Field(64, ge=1, le=65_536)  # units of a low-rank or a residual head
 
 
 class AdaptersParameters(AdapterParameters):

@@ -73,19 +73,15 @@ def _fill(
 
 
 def _joined(parameters: Sequence[EmbeddingParameters]) -> list[EmbeddingParameters]:
-    """Return what all `parameters` name, in one for each backbone and mirroring."""
-    kinds = dict.fromkeys((one.backbone, one.mirrored) for one in parameters)
+    """Return what all `parameters` name, in one for all that differ in their views and descriptors alone."""
+    bare = [one.model_copy(update={"views": (), "descriptors": ()}) for one in parameters]
     found = []
-    for backbone, mirrored in kinds:
-        own = [one for one in parameters if (one.backbone, one.mirrored) == (backbone, mirrored)]
-        found.append(
-            EmbeddingParameters.model_construct(  # maps beside other views: nothing is trained on this
-                backbone=backbone,
-                views=tuple(dict.fromkeys(view for one in own for view in one.views)),
-                descriptors=tuple(dict.fromkeys(name for one in own for name in one.descriptors)),
-                mirrored=mirrored,
-            )
-        )
+    for kind in dict.fromkeys(bare):
+        own = [one for one, its_kind in zip(parameters, bare, strict=True) if its_kind == kind]
+        views = tuple(dict.fromkeys(view for one in own for view in one.views))
+        descriptors = tuple(dict.fromkeys(name for one in own for name in one.descriptors))
+        # Maps may stand beside other views here: nothing is trained on this.
+        found.append(kind.model_copy(update={"views": views, "descriptors": descriptors}))
     return found
 
 

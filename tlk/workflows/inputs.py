@@ -68,12 +68,19 @@ def build_embedder(parameters: EmbeddingParameters, device: torch.device) -> Emb
     if parameters.backbone is not None:
         from tlk.embeddings.backbone import BackboneEmbedder
 
-        embedders.append(BackboneEmbedder(parameters.backbone, parameters.views, parameters.mirrored, device))
+        embedders.append(
+            BackboneEmbedder(parameters.backbone, parameters.views, parameters.mirrored, device, parameters.size)
+        )
     if parameters.descriptors:
         from tlk.embeddings.descriptors import DescriptorEmbedder
 
         embedders.append(DescriptorEmbedder(parameters.descriptors, parameters.mirrored))
-    return embedders[0] if len(embedders) == 1 else Joined(embedders, 2 if parameters.mirrored else 1)
+    whole = embedders[0] if len(embedders) == 1 else Joined(embedders, 2 if parameters.mirrored else 1)
+    if not parameters.trimmed:
+        return whole
+    from tlk.embeddings.trimmed import Trimmed
+
+    return Trimmed(whole)
 
 
 class _Embeddings:
