@@ -26,7 +26,7 @@ class TunedAdapters(Model):
 
     def __init__(self, parameters: TunedAdaptersParameters, given: Given) -> None:
         super().__init__()
-        self.network = CutBackbone(given.backbone or "", given.stage or 1.0)
+        self.network = CutBackbone(given.backbone or "", given.stage or 1.0, fold=True)
         self._views = tuple((view.at, view.cells) for view in parameters.views)
         self._rate = parameters.rate
         widths = [outputs.shape[1] for outputs in self._look(torch.zeros(1, self.network.size))]
