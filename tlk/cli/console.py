@@ -2,12 +2,15 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from tlk.workflows.ensemble import Contribution
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder or zip of the competition; default TLK_DATA, else data/.")
@@ -88,3 +91,13 @@ def print_new_run(name: str, folder: Path, numbers: dict[str, Any]) -> None:
     if numbers["matched_top_k"]:
         print(f"with all lists matched: {percent(numbers['matched_top_k']['2'], numbers['matched_ci95']['2'])} %")
     print(f"kept in {folder}; next: tlk eval {name}, tlk predict {name}")
+
+
+def print_contributions(rows: "Sequence[Contribution]") -> None:
+    """Print what each member of an ensemble is worth."""
+    cells = [
+        [row.run, percent(row.alone), f"{row.weight:.2f}" if row.weight else "dropped", percent(row.gain, row.ci95)]
+        for row in rows
+    ]
+    title = "expected top-2 in percent, out-of-fold; what is lost without a member, paired"
+    print_table(["member", "alone", "weight", "brings"], cells, title)

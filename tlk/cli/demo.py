@@ -4,25 +4,22 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import Console, percent, print_table
+from tlk.cli.console import Console, percent, print_contributions, print_table
 
 
 def demo(
-    backbone: Annotated[
-        str | None, typer.Option(help="Run the recipes that need weights, too: a timm name or local-dir:PATH.")
-    ] = None,
+    backbone: Annotated[str | None, typer.Option(help="Train recipe best, too: a timm name or local-dir:PATH.")] = None,
 ) -> None:
     """Walk the whole path on the embedded competition, in the current folder."""
     from tlk.workflows.demo import SUBMISSION, run_demo
 
-    rows = run_demo(backbone, Console())
+    rows, contributions = run_demo(backbone, Console())
+    print_contributions(contributions)
     cells = [
-        [row.recipe, percent(row.out_of_fold, row.out_of_fold_interval), percent(row.test, row.test_interval)]
+        [row.run, percent(row.out_of_fold, row.out_of_fold_interval), percent(row.test, row.test_interval)]
         for row in rows
     ]
-    print_table(
-        ["recipe", "out-of-fold %", "true test %"], cells, "top-2 of 20 on the embedded competition (chance 10 %)"
-    )
-    print(f"{SUBMISSION}: written by the recipe with the highest out-of-fold accuracy; judge it yourself:")
+    print_table(["run", "out-of-fold %", "true test %"], cells, "top-2 of 20 on the embedded competition (chance 10 %)")
+    print(f"{SUBMISSION}: the last row's scores; judge them yourself:")
     print(f"  tlk check-submission {SUBMISSION} --data demo")
     print(f"  tlk eval --submission {SUBMISSION} --data demo")

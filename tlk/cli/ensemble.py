@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import RunsOption, percent, print_new_run, print_table
+from tlk.cli.console import RunsOption, print_contributions, print_new_run
 
 
 def ensemble(
@@ -27,10 +27,5 @@ def ensemble(
 
     options = EnsembleOptions.of(run, blend, weights, matching, overwrite)
     done, numbers, rows = work(Workspace.here(None, runs), named, options)
-    cells = [
-        [row.run, percent(row.alone), f"{row.weight:.2f}" if row.weight else "dropped", percent(row.gain, row.ci95)]
-        for row in rows
-    ]
-    title = "expected top-2 in percent, out-of-fold; what is lost without a member, paired"
-    print_table(["member", "alone", "weight", "brings"], cells, title)
+    print_contributions(rows)
     print_new_run(done.name, done.folder, numbers)

@@ -1,10 +1,13 @@
-"""The whole path on the embedded competition: draw, fold, train, evaluate, predict, score against the true answers."""
+"""The whole path on the embedded competition: draw, fold, train, blend, evaluate, predict, score against the truth."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tlk.constants import PICKS
 from tlk.data.demo import draw_competition
 from tlk.files import write_text
+from tlk.workflows.ensemble import Contribution, EnsembleOptions, ensemble
 from tlk.workflows.evaluate import evaluate_submission, picks_of
 from tlk.workflows.predict import predict
 from tlk.workflows.progress import Reporter
@@ -14,43 +17,74 @@ from tlk.workflows.workspace import Workspace
 
 DATA = Path("demo")
 SUBMISSION = Path("submissions") / "demo.csv"
-WITHOUT_WEIGHTS = ("thumbnail", "descriptors")
-WITH_WEIGHTS = ("frozen", "adapter")
+ENSEMBLE = "demo-ensemble"
+# Smaller than the recipes are, for a few minutes on a laptop; all over the same five folds.
+MEMBERS = {
+    "demo-autoencoder": ("autoencoder", ["split=folds", "pixels.size=32", "training.epochs=8", "training.patience=8"]),
+    "demo-siamese": (
+        "siamese-scratch",
+        [
+            "split=folds",
+            "pixels.size=32",
+            'mining={name="hard", subset=300, refresh=2, k=5, random=0.5}',
+            "training.watch=top_2",
+            "training.patience=6",
+        ],
+    ),
+    "demo-descriptors": ("descriptors", []),
+}
 
 
 @dataclass(frozen=True)
 class DemoRow:
-    """One recipe's pick-two accuracy: out-of-fold, and on the test lists' true answers, each with its interval."""
+    """A run's pick-two accuracy: out-of-fold, and on the test lists' true answers, each with its interval."""
 
-    recipe: str
+    run: str
     out_of_fold: float
     out_of_fold_interval: tuple[float, float]
     test: float
     test_interval: tuple[float, float]
 
 
-def run_demo(backbone: str | None, reporter: Reporter) -> list[DemoRow]:
-    """Run the recipes that need no weights, and with a backbone those that do; keep the best one's submission."""
+def run_demo(backbone: str | None, reporter: Reporter) -> tuple[list[DemoRow], list[Contribution]]:
+    """Train three members and blend them, and with a backbone the best recipe; keep the matched scores of the best.
+
+    Returns each run's accuracies, the ensemble's with all lists matched last, and what each member brings.
+    """
     workspace = Workspace.here(DATA)
     if not (DATA / "test_truth.csv").exists():
         reporter.note(f"drawing the embedded competition into {DATA}/")
         draw_competition(DATA)
     rows = []
-    recipes = WITHOUT_WEIGHTS + (WITH_WEIGHTS if backbone else ())
-    for recipe in recipes:
-        reporter.note(f"training {recipe}")
-        named = backbone if recipe in WITH_WEIGHTS else None
-        options = TrainOptions(recipe=recipe, run=f"demo-{recipe}", backbone=named, overwrite=True)
-        _, numbers = train(workspace, options, reporter)
-        done = predict(workspace, f"demo-{recipe}", _candidate(recipe), "auto", reporter)
-        scored = evaluate_submission(DATA, done.path, None, 2)
-        rows.append(DemoRow(recipe, picks_of(numbers), numbers["ci95"]["2"], picks_of(scored), scored["ci95"]["2"]))
-    best = max(rows, key=lambda row: row.out_of_fold).recipe  # chosen without looking at the true answers
-    write_text(SUBMISSION, _candidate(best).read_text())
-    for recipe in recipes:
-        _candidate(recipe).unlink(missing_ok=True)
-    return rows
+    for run, (recipe, settings) in MEMBERS.items():
+        reporter.note(f"training {run}: recipe {recipe}, smaller")
+        _, numbers = train(workspace, TrainOptions(recipe=recipe, run=run, settings=settings, overwrite=True), reporter)
+        rows.append(_row(workspace, run, numbers, False, reporter))
+    reporter.note("blending them")
+    _, numbers, contributions = ensemble(workspace, list(MEMBERS), EnsembleOptions(run=ENSEMBLE, overwrite=True))
+    rows.append(_row(workspace, ENSEMBLE, numbers, False, reporter))
+    chosen = ENSEMBLE, numbers
+    if backbone is not None:
+        reporter.note("training demo-best: recipe best")
+        options = TrainOptions(recipe="best", run="demo-best", backbone=backbone, overwrite=True)
+        _, best = train(workspace, options, reporter)
+        rows.append(_row(workspace, "demo-best", best, False, reporter))
+        if picks_of(best) > picks_of(numbers):  # chosen without looking at the true answers
+            chosen = "demo-best", best
+    rows.append(_row(workspace, *chosen, True, reporter))
+    write_text(SUBMISSION, _scores(workspace, chosen[0]).read_text())
+    return rows, contributions
 
 
-def _candidate(recipe: str) -> Path:
-    return Workspace.here().runs / f"demo-{recipe}" / "demo.csv"
+def _row(workspace: Workspace, run: str, numbers: dict[str, Any], matching: bool, reporter: Reporter) -> DemoRow:
+    """Predict with a run and score it against the true answers."""
+    done = predict(workspace, run, _scores(workspace, run), "auto", reporter, matching)
+    scored = evaluate_submission(DATA, done.path, None, PICKS)
+    k = str(PICKS)
+    share, interval = ("matched_top_k", "matched_ci95") if matching else ("top_k", "ci95")
+    name = f"{run}, all lists matched" if matching else run
+    return DemoRow(name, numbers[share][k], numbers[interval][k], picks_of(scored), scored["ci95"][k])
+
+
+def _scores(workspace: Workspace, run: str) -> Path:
+    return workspace.runs / run / "demo.csv"
