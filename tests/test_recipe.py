@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from tlk.errors import UserError
 from tlk.losses.registry import LOSSES, InfoNCEParameters
 from tlk.models.registry import MODELS, AdapterParameters
-from tlk.recipe import load_recipe, parse_recipe, read_document, recipe_names, recipe_text
+from tlk.recipe import load_members, load_recipe, parse_recipe, read_document, recipe_names, recipe_text
+from tlk.recipe_schema import EnsembleRecipe, Recipe
 from tlk.registry import parameters_of
+
+EVERY = [load_recipe(name) for name in recipe_names()]
+SINGLE = [recipe for recipe in EVERY if isinstance(recipe, Recipe)]
 
 MINIMAL = {
     "name": "mine",
@@ -44,10 +48,12 @@ def test_every_packaged_recipe_loads_and_survives_a_round_trip(name: str) -> Non
 
 
 def test_the_package_has_recipes_with_and_without_weights_and_training() -> None:
-    recipes = [load_recipe(name) for name in recipe_names()]
-    kinds = {(recipe.uses_backbone, recipe.training is not None) for recipe in recipes}
+    ensembles = [recipe for recipe in EVERY if isinstance(recipe, EnsembleRecipe)]
+    assert {recipe.uses_backbone for recipe in ensembles} == {True, False}
+    assert all(load_members(recipe) for recipe in ensembles)
+    kinds = {(recipe.uses_backbone, recipe.training is not None) for recipe in SINGLE}
     assert kinds == {(False, False), (False, True), (True, False), (True, True)}
-    assert {recipe.model["name"] for recipe in recipes} == set(MODELS)
+    assert {recipe.model["name"] for recipe in SINGLE} == set(MODELS)
 
 
 def test_an_unknown_recipe_gets_a_suggestion_or_the_list() -> None:
@@ -240,7 +246,7 @@ def test_a_backbone_replaces_the_recipes_own() -> None:
     assert "embedding.backbone: " in message_of("frozen", backbone="")
 
 
-@pytest.mark.parametrize("name", [n for n in recipe_names() if load_recipe(n).pixels and load_recipe(n).uses_backbone])
+@pytest.mark.parametrize("name", [recipe.name for recipe in SINGLE if recipe.pixels and recipe.uses_backbone])
 def test_a_backbone_replaces_the_models_own(name: str) -> None:
     recipe = load_recipe(name, backbone="resnet50")
     assert recipe.model["backbone"] == "resnet50"
@@ -307,3 +313,43 @@ def test_any_setting_is_a_recipe_or_a_user_error(setting: str) -> None:
     except UserError as error:
         message = str(error)
     assert len(message.split("\n")) <= 3
+
+
+ENSEMBLE = {"name": "mine", "summary": "s", "source": "s", "members": [{"recipe": "thumbnail"}, {"recipe": "adapter"}]}
+
+
+def test_an_ensemble_gives_its_backbone_to_the_members_that_use_one() -> None:
+    recipe = parse_recipe(ENSEMBLE | {"backbone": "resnet50"}, "mine.toml")
+    assert isinstance(recipe, EnsembleRecipe)
+    thumbnail, adapter = load_members(recipe)
+    assert thumbnail.embedding is not None
+    assert adapter.embedding is not None
+    assert (thumbnail.embedding.backbone, adapter.embedding.backbone) == (None, "resnet50")
+    assert adapter.scored is None
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"members": [{"recipe": "thumbnail"}]}, "members: Tuple should have at least 2 items"),
+        ({"members": [{"recipe": "thumbnail"}] * 2}, "members: thumbnail stands there twice"),
+        ({"blend": "mean"}, "blend: Input should be 'log_odds', 'z_score' or 'rank', not 'mean'"),
+        ({"weights": "mine"}, "weights: Input should be 'fitted' or 'equal'"),
+        ({"member": 1}, "unknown key member (did you mean members?)"),
+        ({"members": [{"recipe": "a", "nam": "b"}, {"recipe": "c"}]}, "unknown key members.0.nam (did you mean name?)"),
+    ],
+)
+def test_faults_of_an_ensemble(change: dict[str, Any], fault: str) -> None:
+    assert fault in message_of(ENSEMBLE | change)
+
+
+@pytest.mark.parametrize(("member", "fault"), [("best", "best is an ensemble itself"), ("bst", "unknown recipe 'bst'")])
+def test_members_are_single_recipes(member: str, fault: str) -> None:
+    recipe = parse_recipe(ENSEMBLE | {"members": [{"recipe": "thumbnail"}, {"recipe": member}]}, "mine.toml")
+    assert isinstance(recipe, EnsembleRecipe)
+    with pytest.raises(UserError, match=fault):
+        load_members(recipe)
+
+
+def test_an_ensemble_without_a_backbone_takes_none() -> None:
+    assert "best-no-weights uses no backbone" in message_of("best-no-weights", backbone="resnet50")

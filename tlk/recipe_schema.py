@@ -57,6 +57,7 @@ class Described(Parameters):
     reported: str | None = None  # what the source reported for it
     scored: str | None = None  # what the recipe as it stands reached, and on what; a run does not inherit it
     matching: bool = False  # whether `predict` assigns the right images of all lists to one query each: transductive
+    known_pairs: bool = False  # whether `predict` answers a query that repeats a training pair with that pair's match
 
 
 class Member(Parameters):

@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tlk.cli.console import Console
 from tlk.cli.main import run
 from tlk.embeddings.backbone import BackboneEmbedder
 from tlk.embeddings.descriptors import DescriptorEmbedder
+from tlk.workflows import train
+from tlk.workflows.train_options import TrainOptions
+from tlk.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -334,12 +338,18 @@ def test_embed_fills_the_store_once(data: Path, backbone_folder: Path, capsys: p
     assert "300 computed" in capsys.readouterr().out
 
 
-def test_without_weights_the_default_says_so_and_takes_descriptors(
-    data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
+def test_without_weights_the_default_says_so_and_takes_the_best_that_needs_none(
+    data: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["train", *FAST]) == 0
-    assert "taking recipe descriptors" in capsys.readouterr().err
-    assert (workspace_folder / "runs" / "descriptors" / "metrics.json").exists()
+    taken: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train_ensemble", lambda workspace, recipe, *rest: taken.append(recipe.name) or (None, {}))
+        train.train(Workspace.here(), TrainOptions(), Console())
+    assert taken == ["best-no-weights"]
+    assert "taking recipe best-no-weights, which needs no weights" in capsys.readouterr().err
+    assert run(["train", "best"]) == 2  # asked for by name, nothing takes its place
+    assert "cannot be loaded" in capsys.readouterr().err
+    assert not list((workspace_folder / "runs").glob("*"))
 
 
 def test_the_demo_ends_with_a_table_and_a_submission(
@@ -348,6 +358,8 @@ def test_the_demo_ends_with_a_table_and_a_submission(
     shutil.copytree(competition_folder, workspace_folder / "demo")
     assert run(["demo"]) == 0
     printed = capsys.readouterr().out
-    assert "thumbnail" in printed
-    assert "descriptors" in printed
+    members = ("demo-autoencoder", "demo-siamese", "demo-descriptors")
+    assert all(printed.count(name) == 2 for name in members)  # what each brings, and how far each gets
+    assert "demo-ensemble, all lists matched" in printed
+    assert (workspace_folder / "runs/demo-siamese/recipe.toml").read_text().count("hard") >= 1
     assert run(["check-submission", "submissions/demo.csv", "--data", "demo"]) == 0

@@ -13,7 +13,9 @@ NAMES: tuple[Descriptor, ...] = get_args(Descriptor)
 SIZES = {
     "gradients-12": 11 * 11 * 4 * 8, "gradients-8": 7 * 7 * 4 * 8, "gradients-5": 4 * 4 * 4 * 8,
     "gradients-4": 3 * 3 * 4 * 8, "thumbnail": 12 * 12 * 3, "thumbnail-6": 6 * 6 * 3, "grey-layout": 400,
-    "edge-layout": 324, "profiles": 4 * 48, "texture": 2 * 9 * 10, "histogram": 6 * 7 * 7, "histogram-2": 4 * 4 * 5 * 5,
+    "edge-layout": 324,
+    "silhouette": 256, "profiles": 4 * 48, "texture": 2 * 9 * 10, "histogram": 6 * 7 * 7, "histogram-2": 4 * 4 * 5 * 5,
+    "patches": 4 * 4 * 400,
 }  # fmt: skip
 
 
@@ -113,3 +115,16 @@ def test_without_mirror_images_the_same_views_keep_their_vectors() -> None:
     assert len(plain.views) == 1
     assert plain.views[0].fingerprint == both.views[0].fingerprint
     assert len(plain.prepare(picture())) == 1
+
+
+def test_a_silhouette_is_a_shape_whatever_its_colours() -> None:
+    def disc(inside: tuple[int, int, int], outside: tuple[int, int, int]) -> np.ndarray:
+        image = np.full((64, 64, 3), outside, np.uint8)
+        y, x = np.mgrid[:64, :64]
+        image[(y - 30) ** 2 + (x - 20) ** 2 < 150] = inside
+        return image
+
+    one = DESCRIPTORS["silhouette"](disc((250, 40, 40), (10, 10, 60)))
+    two = DESCRIPTORS["silhouette"](disc((20, 20, 20), (200, 220, 180)))
+    np.testing.assert_allclose(one, two)
+    assert 0.05 < one.mean() < 0.2

@@ -21,12 +21,18 @@ from tlk.training.models import build_model, load_model, save_model
 PRETRAINED = [("barlow-twins", network), ("siamese-augmented", network), ("autoencoder-transfer", transfer_autoencoder)]
 
 
+def single(name: str, settings: list[str] | None = None, backbone: str | None = None) -> Recipe:
+    recipe = load_recipe(name, settings or [], backbone)
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
 def small(name: str, folder: Path) -> tuple[Recipe, Given]:
     """Return a recipe, on small pictures and a tiny backbone, and what its model is given."""
-    whole = load_recipe(name)
+    whole = single(name)
     local = f"local-dir:{folder}" if whole.uses_backbone else None
     settings = [f"pixels.size={64 if local else 16}"] if whole.pixels else []
-    recipe = load_recipe(name, settings, local)
+    recipe = single(name, settings, local)
     if recipe.pixels is not None:
         return recipe, Given(channels=1 if recipe.pixels.colour == "grey" else 3, side=recipe.pixels.size)
     assert recipe.embedding is not None
@@ -60,7 +66,7 @@ def embedded(model: Model, given: Given) -> Tensor:
         return model.embed(model.reduce(images(given)))
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", [name for name in recipe_names() if isinstance(load_recipe(name), Recipe)])
 def test_every_recipes_model_comes_back_as_it_was(name: str, tiny_backbone: Path, tmp_path: Path) -> None:
     recipe, given = small(name, tiny_backbone)
     model = build_model(recipe, given, 1)

@@ -26,11 +26,19 @@ def predict(
             help="Assign each right image to one query, looking at all lists; default what the recipe says.",
         ),
     ] = None,
+    known_pairs: Annotated[
+        bool | None,
+        typer.Option(
+            "--known-pairs/--no-known-pairs",
+            help="Answer queries that repeat a training pair with that pair's match; default what the recipe says.",
+        ),
+    ] = None,
 ) -> None:
     """Score the test lists and write the submission CSV."""
     from tlk.workflows.predict import predict as work
     from tlk.workflows.workspace import Workspace
 
-    done = work(Workspace.here(data, runs), run, out, device, Console(), matching)
+    done = work(Workspace.here(data, runs), run, out, device, Console(), matching, known_pairs)
     how = "all lists matched (transductive)" if done.matched else "strictly per query"
+    how += f", {done.known} answers known from training pairs" if done.known else ""
     print(f"{done.path}: {done.queries} queries, run {done.run.name}, {done.models} models averaged, {how}")

@@ -11,7 +11,7 @@ from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, print
 
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help="A recipe's name (see tlk recipes) or a .toml file; default adapter.")
+        str | None, typer.Argument(help="A recipe's name (see tlk recipes) or a .toml file; default best.")
     ] = None,
     data: DataOption = None,
     runs: RunsOption = None,

@@ -1,19 +1,21 @@
 """Hand-made descriptors: vectors of an image that need no pretrained weights."""
 
-import hashlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from skimage.color import rgb2lab
 from skimage.feature import hog, local_binary_pattern
+from skimage.filters import threshold_otsu
 
 from tlk.data.images import DECODER
+from tlk.embeddings import patches as patches_module
 from tlk.embeddings import schema
-from tlk.embeddings.views import View
+from tlk.embeddings.patches import CODEBOOK, patches
+from tlk.embeddings.views import View, digest
 
 Describe = Callable[[np.ndarray], np.ndarray]
 
@@ -28,7 +30,9 @@ class DescriptorEmbedder:
         self.places = tuple(range(len(names)))
         self._mirrored = mirrored
         # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
-        self.identity = hashlib.blake2b(inspect.getsource(inspect.getmodule(type(self))).encode()).hexdigest()  # type: ignore[arg-type]
+        self.identity = digest(
+            [*(Path(file).read_bytes() for file in (__file__, patches_module.__file__)), CODEBOOK.read_bytes()]
+        )
         libraries = f"scikit-image {version('scikit-image')}, OpenCV {cv2.__version__}, numpy {np.__version__}"
         sides = ("as is", "mirrored") if mirrored else ("as is",)
         self.views = tuple(
@@ -97,6 +101,15 @@ def profiles(image: np.ndarray) -> np.ndarray:
     return np.concatenate([grey.mean(0), grey.mean(1), grey.std(0), grey.std(1)]) / 64
 
 
+def silhouette(image: np.ndarray) -> np.ndarray:
+    """Return a 16 × 16 map of what stands out from the picture's border: the shape, whatever its colours."""
+    lab: np.ndarray = rgb2lab(_squash(image, 64))
+    border = np.concatenate([lab[0], lab[-1], lab[:, 0], lab[:, -1]])
+    distance = np.linalg.norm(lab - np.median(border, axis=0), axis=2)
+    inside = (distance > threshold_otsu(distance)).astype(np.float32)
+    return np.asarray(cv2.resize(inside, (16, 16), interpolation=cv2.INTER_AREA)).ravel()
+
+
 def texture(image: np.ndarray) -> np.ndarray:
     """Return uniform local binary patterns in 3 × 3 cells at two radii (Ojala, Pietikäinen and Mäenpää, 2002)."""
     grey = cv2.cvtColor(_squash(image, 96), cv2.COLOR_RGB2GRAY)
@@ -131,10 +144,12 @@ DESCRIPTORS: Mapping[schema.Descriptor, Describe] = {
     "thumbnail-6": thumbnail(6),
     "grey-layout": grey_layout,
     "edge-layout": edge_layout,
+    "silhouette": silhouette,
     "profiles": profiles,
     "texture": texture,
     "histogram": histogram(1, (6, 7, 7)),
     "histogram-2": histogram(2, (4, 5, 5)),
+    "patches": patches,
 }
 
 

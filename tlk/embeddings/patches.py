@@ -75,4 +75,5 @@ def learn_codebook() -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    np.savez(CODEBOOK, **{name: array.astype(np.float32) for name, array in learn_codebook().items()})
+    learned = {name: array.astype(np.float32) for name, array in learn_codebook().items()}
+    np.savez(CODEBOOK, mean=learned["mean"], whitening=learned["whitening"], centres=learned["centres"])

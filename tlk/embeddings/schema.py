@@ -17,10 +17,12 @@ Descriptor = Literal[
     "thumbnail-6",
     "grey-layout",
     "edge-layout",
+    "silhouette",
     "profiles",
     "texture",
     "histogram",
     "histogram-2",
+    "patches",
 ]
 
 

@@ -13,6 +13,7 @@ from tlk.seeding import derive_seed, generator
 
 # Axes with less than this share of the largest variance are rounding noise, which whitening would blow up.
 _RANK_TOLERANCE = 1e-10
+_NARROW = 1600  # dimensions up to which a covariance is faster, and exact
 
 
 class Adapter(Centred):
@@ -41,7 +42,8 @@ class Adapter(Centred):
         flat = Centred.reduce(self, inputs).mean(dim=1).numpy()  # an image counts once, whatever its orientations
         width = min(self.parameters_.components, *flat.shape)
         # Two power iterations: the axes that matter stand well apart, and more would take longer than the training.
-        pca = PCA(width, svd_solver="randomized", iterated_power=2, random_state=derive_seed(seed, "pca"))
+        solver = "covariance_eigh" if flat.shape[1] <= _NARROW else "randomized"
+        pca = PCA(width, svd_solver=solver, iterated_power=2, random_state=derive_seed(seed, "pca"))
         with np.errstate(invalid="ignore"):  # sklearn divides by a variance of 0 where there is one image, or all alike
             variance = np.nan_to_num(pca.fit(flat).explained_variance_)
         spanned = variance > _RANK_TOLERANCE * variance.max()

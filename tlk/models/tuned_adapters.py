@@ -43,11 +43,11 @@ class TunedAdapters(Model):
 
     @torch.no_grad()
     def fit(self, inputs: Tensor, seed: int) -> None:
-        """Fit every adapter's PCA on what the untrained backbone makes of `(n, o, d)` training maps."""
+        """Fit every adapter's PCA on what the untrained backbone makes of `(n, o, d)` training maps, as they are."""
         views: list[list[Tensor]] = [[] for _ in self._views]
         for block in inputs.split(_BLOCK):
-            for kept, outputs in zip(views, self._look(block.flatten(0, 1)), strict=True):
-                kept.append(outputs.float().unflatten(0, block.shape[:2]))
+            for kept, outputs in zip(views, self._look(block[:, 0]), strict=True):
+                kept.append(outputs.float()[:, None])
         for number, (adapter, kept) in enumerate(zip(self._adapters(), views, strict=True)):
             adapter.fit(torch.cat(kept), derive_seed(seed, "adapter", number))
 

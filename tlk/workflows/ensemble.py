@@ -172,6 +172,7 @@ def _manifest(members: Sequence[Run], recipe: EnsembleRecipe) -> dict[str, Any]:
         "seconds": {stage: sum(m["seconds"].get(stage, 0.0) for m in manifests) for stage in stages},
         "peak_memory_mb": max(manifest["peak_memory_mb"] for manifest in manifests),
         "transductive": recipe.matching,
+        "known_pairs": recipe.known_pairs,
         "members": [member.name for member in members],
     }
 

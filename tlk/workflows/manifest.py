@@ -58,4 +58,5 @@ def manifest(
         "seconds": clock.seconds,
         "peak_memory_mb": memory // (1024 * 1024 if sys.platform == "darwin" else 1024),
         "transductive": recipe.matching,
+        "known_pairs": recipe.known_pairs,
     }

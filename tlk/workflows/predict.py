@@ -5,17 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
+from tlk.data.competition import CandidateLists
 from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
+from tlk.workflows.check_data import check_data
 from tlk.workflows.inputs import choose_device
 from tlk.workflows.list_scores import Lists, score_lists
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
 from tlk.workflows.sampled_lists import SampledLists
 from tlk.workflows.workspace import Workspace
+
+_CERTAIN = 20  # deviations by which a known answer stands above its list
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Prediction:
     queries: int
     models: int
     matched: bool
+    known: int  # queries that repeat a training pair
 
 
 def predict(
@@ -36,11 +41,14 @@ def predict(
     device: str,
     reporter: Reporter,
     matching: bool | None = None,
+    known_pairs: bool | None = None,
 ) -> Prediction:
     """Score every test list and write the submission.
 
     Without matching each row depends on its own query and candidates alone; with it, on all lists. `matching` None does
-    what the recipe says, where the lists are those of a matching.
+    what the recipe says, where the lists are those of a matching. `known_pairs` likewise: a query that is a
+    near-duplicate of a training image, with a near-duplicate of that image's match among its candidates, is answered
+    with it.
 
     Raises:
         UserError: no such run, or the data's test half is faulty.
@@ -58,7 +66,7 @@ def predict(
             f"--matching: {len(lists)} lists with {len(lists.gallery)} right images are not one-to-one\n"
             "leave it out: each list is then scored by itself"
         )
-    matched = one_to_one and (recipe.matching if matching is None else matching)
+    matched = one_to_one and _either(matching, recipe.matching)
     if recipe.matching and matching is None and not one_to_one:
         reporter.note("the lists are not one-to-one: each is scored by itself, without matching")
     scored = score_lists(run, Lists(paths, rows), workspace, choose_device(device), reporter)
@@ -69,11 +77,27 @@ def predict(
         raise UserError(
             f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
         )
+    known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
+    for row, column in known:
+        scores[row, column] = scores[row].max() + _CERTAIN * scores.std()
     if matched:
         scores = match(scores, rows, SampledLists.of(run.out_of_fold()).temperature())
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     write_text(target, format_submission(lists.queries, scores))
-    return Prediction(run, target, len(lists), scored.models, matched)
+    return Prediction(run, target, len(lists), scored.models, matched, len(known))
+
+
+def _either(asked: bool | None, otherwise: bool) -> bool:
+    return otherwise if asked is None else asked
+
+
+def _known(workspace: Workspace, lists: CandidateLists, reporter: Reporter) -> list[tuple[int, int]]:
+    """Return row and column of the candidates that training pairs give away."""
+    if not workspace.competition().has_train():
+        raise UserError(f"--known-pairs: {workspace.data} has no training pairs\nleave it out, or bring the train half")
+    rows = {query: row for row, query in enumerate(lists.queries)}
+    leaks = check_data(workspace, reporter)["leaks"]
+    return [(rows[x["query"]], lists.candidates[rows[x["query"]]].index(x["candidate"])) for x in leaks]
 
 
 def check(workspace: Workspace, submission: Path) -> list[str]:
