@@ -14,6 +14,7 @@ from tlk.embeddings.schema import EmbeddingParameters
 from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import Embedder, digest
 from tlk.errors import UserError
+from tlk.memory import keep_freed_memory
 from tlk.models.base import Given
 from tlk.recipe_schema import PixelParameters, Recipe
 from tlk.training.inputs import EmbeddingInputs, Inputs, PixelInputs
@@ -55,6 +56,8 @@ def choose_device(name: str) -> torch.device:
     if not available.get(name, False):
         there = ", ".join(device for device, here in available.items() if here)
         raise UserError(f"--device {name}: this machine has {there}\ntake one of these, or auto")
+    if name == "cpu":
+        keep_freed_memory()
     return torch.device(name)
 
 
