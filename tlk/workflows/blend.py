@@ -43,13 +43,16 @@ class _Blended(OutOfFold):
 
 def blended(members: Sequence[OutOfFold], blend: Blend) -> OutOfFold:
     """Return the out-of-fold scores of the blend of members that score the same pairs in the same folds."""
-    return with_weights(members, np.array([member.fold_weights for member in blend.members]), blend.kind)
-
-
-def with_weights(members: Sequence[OutOfFold], weights: np.ndarray, kind: Blending) -> OutOfFold:
-    """Return the out-of-fold scores of members under `(k, f)` weights, one for each fold."""
-    first = members[0]
     deviations = [SampledLists.of(member).deviations() for member in members]
+    weights = np.array([member.fold_weights for member in blend.members])
+    return with_weights(members, deviations, weights, blend.kind)
+
+
+def with_weights(
+    members: Sequence[OutOfFold], deviations: Sequence[np.ndarray], weights: np.ndarray, kind: Blending
+) -> OutOfFold:
+    """Return the out-of-fold scores of members, each with `(f,)` deviations, under `(k, f)` weights: one a fold."""
+    first = members[0]
     fold = np.unique(first.fold, return_inverse=True)[1]
 
     def add(parts: Sequence[np.ndarray], own: np.ndarray) -> np.ndarray:

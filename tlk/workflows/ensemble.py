@@ -119,13 +119,13 @@ def fit_blend(
     """Return the blend of members, without those that help nowhere, and what each of all is worth."""
     kind, weighting = recipe.blend, recipe.weights
     sampled = [SampledLists.of(member) for member in members]
-    first = sampled[0]
+    first, deviations = sampled[0], [own.deviations() for own in sampled]
     parts = np.stack([features(kind, own.in_deviations(), 1.0) for own in sampled])  # (k, n, m)
 
     def expected(chosen: list[int]) -> np.ndarray:
         """Return the `(n,)` chances of each query, its fold's weights fitted on the others."""
         weights = fit_folds(parts[chosen], first.truth, first.fold, kind, weighting)
-        oof = with_weights([members[i] for i in chosen], weights.T, kind)
+        oof = with_weights([members[i] for i in chosen], [deviations[i] for i in chosen], weights.T, kind)
         return outcomes(oof).expected(PICKS)
 
     everyone = list(range(len(members)))
