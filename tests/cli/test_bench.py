@@ -30,16 +30,16 @@ def test_the_table(
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
     chosen = {
         "the same again": ["summary=again"],
-        "one epoch": ["training.epochs=1", "training.learning_rate=1e-9"],
+        "rows and columns alone": ['embedding.descriptors=["profiles"]'],
     }
     monkeypatch.setattr(ablation, "variants", lambda name: chosen)
     assert run(["bench", "ablation", "--json"]) == 0
     rows = {row["what"]: row for row in json.loads(capsys.readouterr().out)}
-    assert list(rows)[:3] == ["recipe descriptors", "the same again", "one epoch"]
-    same, untrained = rows["the same again"], rows["one epoch"]
+    assert list(rows)[:3] == ["recipe descriptors", "the same again", "rows and columns alone"]
+    same, worse = rows["the same again"], rows["rows and columns alone"]
     assert (same["top_2"], same["gain"], same["gain_ci95"]) == (rows["recipe descriptors"]["top_2"], 0, [0, 0])
-    assert untrained["gain"] == pytest.approx(untrained["top_2"] - same["top_2"])
-    assert untrained["gain_ci95"][1] < 0
+    assert worse["gain"] == pytest.approx(worse["top_2"] - same["top_2"])
+    assert worse["gain_ci95"][1] < 0
     assert {"CSLS (transductive)", "inverted softmax (transductive)", "matching (transductive)"} <= set(rows)
     assert not Path("runs").exists()
 
