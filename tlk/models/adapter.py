@@ -42,7 +42,9 @@ class Adapter(Centred):
         flat = Centred.reduce(self, inputs).mean(dim=1).numpy()  # an image counts once, whatever its orientations
         width = min(self.parameters_.components, *flat.shape)
         # Two power iterations: the axes that matter stand well apart, and more would take longer than the training.
-        solver = "covariance_eigh" if flat.shape[1] <= _NARROW else "randomized"
+        narrow = flat.shape[1] <= min(_NARROW, len(flat))
+        solver = "covariance_eigh" if narrow else "randomized"
+        flat = flat.astype(np.float64) if narrow else flat  # a covariance holds half the digits
         pca = PCA(width, svd_solver=solver, iterated_power=2, random_state=derive_seed(seed, "pca"))
         with np.errstate(invalid="ignore"):  # sklearn divides by a variance of 0 where there is one image, or all alike
             variance = np.nan_to_num(pca.fit(flat).explained_variance_)
