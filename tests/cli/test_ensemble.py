@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tlk.cli.main import run
+from tlk.workflows import ensemble as ensembles
 from tlk.workflows import train_folds
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.run import Run
@@ -114,7 +115,8 @@ def test_without_matching_a_row_does_not_depend_on_other_rows(workspace: Path, c
 def test_a_recipe_of_members_trains_them_and_blends(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("pair.toml").write_text(RECIPE)
     assert run(["train", "pair.toml"]) == 0
-    assert "run pair: out-of-fold top-2" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert all(word in told for word in ("brings", "hogs", "run pair: out-of-fold top-2"))
     assert {path.name for path in (workspace / "runs/pair/members").iterdir()} <= {"thumbnail", "hogs"}
     assert not list((workspace / "runs").glob("*.partial"))
     assert run(["predict", "pair"]) == 0
@@ -171,6 +173,15 @@ def test_what_cannot_be_blended_is_said(workspace: Path, capsys: pytest.CaptureF
         assert message in err
         assert len(err.splitlines()) <= 3
     assert sorted(workspace.rglob("*")) == before
+
+
+def test_runs_that_know_nothing_are_not_blended(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ensembles, "fit_weights", lambda parts, *rest: np.zeros(len(parts)))
+    assert run(["ensemble", "descriptors", "thumbnail"]) == 2
+    assert "says more than chance" in capsys.readouterr().err
+    assert {path.name for path in (workspace / "runs").iterdir()} == {"descriptors", "thumbnail", "other-seed"}
 
 
 def test_a_damaged_ensemble_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

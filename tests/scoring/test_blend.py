@@ -101,9 +101,9 @@ def test_of_a_single_fold_nothing_is_fitted() -> None:
 
 def test_features() -> None:
     scores = np.array([[3.0, 1.0, 2.0], [0.0, 0.0, 0.5]])
-    np.testing.assert_array_equal(features("log_odds", scores, 2.0), scores / 2)
-    np.testing.assert_allclose(features("rank", scores, 2.0), [[1, -1, 0], [-0.5, -0.5, 1]])
-    standard = features("z_score", scores, 2.0)
+    np.testing.assert_array_equal(features("log_odds", scores), scores)
+    np.testing.assert_allclose(features("rank", scores), [[1, -1, 0], [-0.5, -0.5, 1]])
+    standard = features("z_score", scores)
     np.testing.assert_allclose(standard.mean(axis=1), 0, atol=1e-12)
     np.testing.assert_allclose(standard.std(axis=1), 1)
 

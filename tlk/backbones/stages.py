@@ -51,6 +51,13 @@ def as_maps(output: Any, model: Any) -> Tensor:
     return tokens.transpose(1, 2).reshape(len(tokens), -1, height, width)
 
 
+def pool_cells(maps: Tensor, cells: int) -> Tensor:
+    """Return the `(b, c · cells²)` means of `(b, c, h, w)` maps over cells × cells parts."""
+    if maps.device.type == "mps":  # pools there only into cells that divide the map
+        maps = maps.cpu()
+    return nn.functional.adaptive_avg_pool2d(maps.float(), cells).flatten(1)
+
+
 def train_from(network: nn.Module, first: nn.Module | None) -> None:
     """Let `first` and all modules behind it learn, in the order in which timm registers them; without it, none."""
     network.requires_grad_(False)

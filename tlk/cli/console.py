@@ -94,7 +94,9 @@ def print_new_run(name: str, folder: Path, numbers: dict[str, Any]) -> None:
 
 
 def print_contributions(rows: "Sequence[Contribution]") -> None:
-    """Print what each member of an ensemble is worth."""
+    """Print what each member of an ensemble is worth; nothing where there are none."""
+    if not rows:
+        return
     cells = [
         [row.run, percent(row.alone), f"{row.weight:.2f}" if row.weight else "dropped", percent(row.gain, row.ci95)]
         for row in rows

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, print_new_run
+from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, print_contributions, print_new_run
 
 
 def train(
@@ -32,6 +32,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a recipe on all folds and print its out-of-fold accuracy."""
+    from tlk.workflows.ensemble import contributions_of
     from tlk.workflows.train import train as work
     from tlk.workflows.train_options import TrainOptions
     from tlk.workflows.workspace import Workspace
@@ -51,4 +52,5 @@ def train(
     done, numbers = work(Workspace.here(data, runs), options, Console())
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks
         return
+    print_contributions(contributions_of(done))
     print_new_run(done.name, done.folder, numbers)

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tlk.backbones.depths import stage_number
-from tlk.backbones.stages import as_maps, find_stages
+from tlk.backbones.stages import as_maps, find_stages, pool_cells
 from tlk.embeddings.schema import ViewOfBackbone
 from tlk.errors import UserError
 
@@ -46,13 +46,10 @@ class Tap:
         if self._view.maps and isinstance(output, Tensor):
             return output.flatten(1)
         maps = as_maps(output, self._model).float()  # (b, c, h, w)
-        if maps.device.type == "mps":  # pools there only into cells that divide the map
-            maps = maps.cpu()
-        means = nn.functional.adaptive_avg_pool2d(maps, self._view.cells)
+        means = pool_cells(maps, self._view.cells)
         if self._view.pool == "mean":
-            return means.flatten(1)
-        squares = nn.functional.adaptive_avg_pool2d(maps**2, self._view.cells)
-        return (squares - means**2).clamp(min=0).sqrt().flatten(1)
+            return means
+        return (pool_cells(maps**2, self._view.cells) - means**2).clamp(min=0).sqrt()
 
 
 def tap_stages(model: nn.Module, views: Sequence[ViewOfBackbone]) -> tuple[list[Tap], tuple[int, ...]]:

@@ -10,7 +10,7 @@ from tlk.backbones.depths import stage_number
 from tlk.backbones.fold import fold_batch_norm
 from tlk.backbones.load import load_backbone
 from tlk.backbones.precision import keep_depthwise_exact
-from tlk.backbones.stages import as_maps, find_stages, look
+from tlk.backbones.stages import as_maps, find_stages, look, pool_cells
 from tlk.errors import UserError
 
 
@@ -103,13 +103,9 @@ class CutBackbone(nn.Module):
             for handle in handles:
                 handle.remove()
         return [
-            final if number is None else _pooled(as_maps(kept[number], self.network), cells)
+            final if number is None else pool_cells(as_maps(kept[number], self.network), cells).to(final.device)
             for number, (_, cells) in zip(numbers, named, strict=True)
         ]
 
     def _number(self, at: str) -> int | None:
         return None if at == "final" else max(self._lowest, stage_number(at, len(self._stages)))
-
-
-def _pooled(maps: Tensor, cells: int) -> Tensor:
-    return nn.functional.adaptive_avg_pool2d(maps.float(), cells).flatten(1)

@@ -19,14 +19,14 @@ from tlk.recipe_schema import Blending, Weighting
 _RIDGE = 1e-3  # on the weights: two members that say the same share what is theirs
 
 
-def features(kind: Blending, scores: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
+def features(kind: Blending, scores: np.ndarray) -> np.ndarray:
     """Return `(…, m)` scores of lists in a form that can be added to other members': larger = more alike.
 
-    `deviation` is that of the model, one for all lists, so that a list in which nothing stands out stays one; `z_score`
-    takes each list's own, `rank` the places in it, from −1 to 1.
+    `log_odds` takes the scores, which are in deviations of the model's, one for all lists, so that a list in which
+    nothing stands out stays one; `z_score` takes each list's own deviation, `rank` the places in it, from −1 to 1.
     """
     if kind == "log_odds":
-        return np.asarray(scores / deviation)
+        return scores
     if kind == "z_score":
         return standardise(scores)
     places = rankdata(scores, axis=-1)

@@ -58,7 +58,7 @@ def with_weights(
     def add(parts: Sequence[np.ndarray], own: np.ndarray) -> np.ndarray:
         """Return the weighted sum of the `(b, m)` scores of queries in folds `own`, `(b,)`."""
         rows = zip(parts, weights, deviations, strict=True)
-        return np.asarray(sum(w[own, None] * features(kind, s, d[own, None]) for s, w, d in rows))
+        return np.asarray(sum(w[own, None] * features(kind, s / d[own, None]) for s, w, d in rows))
 
     def similarity(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
         one, two = queries[:, 0], gallery[:, 0]

@@ -27,6 +27,8 @@ from tlk.workflows.workspace import Workspace
 BLENDS: tuple[str, ...] = get_args(Blending)
 WEIGHTINGS: tuple[str, ...] = get_args(Weighting)
 
+CONTRIBUTIONS = "contributions.json"
+
 
 @dataclass(frozen=True)
 class Contribution:
@@ -87,7 +89,11 @@ def ensemble(
     partial = open_partial(place, recipe, {}, False, options.overwrite)
     for run in runs:
         _copy(run.folder, partial.member(run.name).folder)
-    numbers, contributions = blend_members(partial, recipe, place.name)
+    try:
+        numbers, contributions = blend_members(partial, recipe, place.name)
+    except UserError:  # the members lie where they were
+        shutil.rmtree(partial.folder)
+        raise
     return complete(partial, place), numbers, contributions
 
 
@@ -108,19 +114,30 @@ def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str
     for member in members:
         if member.name not in {other.name for other in kept}:
             shutil.rmtree(member.folder)
-    write_json(run.folder / "contributions.json", [vars(row) for row in contributions])
+    write_json(run.folder / CONTRIBUTIONS, {"members": [vars(row) for row in contributions]})
     write_json(run.folder / "metrics.json", numbers)
     return numbers, contributions
+
+
+def contributions_of(run: Run) -> list[Contribution]:
+    """Return what each member of an ensemble is worth, those that were dropped, too; none for a single recipe."""
+    if run.blend() is None:
+        return []
+    return [Contribution(**row) for row in run.document(CONTRIBUTIONS)["members"]]
 
 
 def fit_blend(
     names: Sequence[str], members: Sequence[OutOfFold], recipe: EnsembleRecipe
 ) -> tuple[Blend, list[Contribution]]:
-    """Return the blend of members, without those that help nowhere, and what each of all is worth."""
+    """Return the blend of members, without those that help nowhere, and what each of all is worth.
+
+    Raises:
+        UserError: no member helps.
+    """
     kind, weighting = recipe.blend, recipe.weights
     sampled = [SampledLists.of(member) for member in members]
     first, deviations = sampled[0], [own.deviations() for own in sampled]
-    parts = np.stack([features(kind, own.in_deviations(), 1.0) for own in sampled])  # (k, n, m)
+    parts = np.stack([features(kind, own.in_deviations()) for own in sampled])  # (k, n, m)
 
     def expected(chosen: list[int]) -> np.ndarray:
         """Return the `(n,)` chances of each query, its fold's weights fitted on the others."""
@@ -131,6 +148,11 @@ def fit_blend(
     everyone = list(range(len(members)))
     fold_weights = fit_folds(parts, first.truth, first.fold, kind, weighting)  # (f, k)
     weights = fit_weights(parts, first.truth, first.fold, kind, weighting)
+    if not weights.any():
+        raise UserError(
+            f"none of {', '.join(names)} says more than chance: there is nothing to blend\n"
+            "look at each: tlk eval RUN; --weights equal blends them all the same"
+        )
     whole = expected(everyone)
     contributions = []
     for i, name in enumerate(names):

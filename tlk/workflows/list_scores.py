@@ -83,7 +83,7 @@ def _blended(
         if member.weight == 0:  # one that helped in some folds alone
             continue
         scored = score_lists(run.member(member.run), lists, workspace, device, reporter)
-        total += member.weight * features(blend.kind, scored.scores, 1.0)
+        total += member.weight * features(blend.kind, scored.scores)
         models += scored.models
     return Scored(total, models)
 

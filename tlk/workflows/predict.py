@@ -69,6 +69,7 @@ def predict(
     matched = one_to_one and _either(matching, recipe.matching)
     if recipe.matching and matching is None and not one_to_one:
         reporter.note("the lists are not one-to-one: each is scored by itself, without matching")
+    known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
     scored = score_lists(run, Lists(paths, rows), workspace, choose_device(device), reporter)
     scores = scored.scores - scored.scores.mean(axis=1, keepdims=True)
     collapsed = np.ptp(scores, axis=1) == 0
@@ -77,7 +78,6 @@ def predict(
         raise UserError(
             f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
         )
-    known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
     for row, column in known:
         scores[row, column] = scores[row].max() + _CERTAIN * scores.std()
     if matched:
