@@ -135,6 +135,7 @@ def test_all_faults_are_in_one_message() -> None:
             {"embedding": {"backbone": "a", "views": [{"at": "last", "maps": True}], "descriptors": ["texture"]}},
             "a view that keeps its maps is the only one",
         ),
+        ({"embedding": {"descriptors": ["texture", "gradient-maps"]}}, "keeps its maps is the only one"),
         (
             {"embedding": {"backbone": "a", "views": [{"at": "final", "pool": "deviation"}]}},
             "leave cells, pool, inside and maps out",

@@ -16,6 +16,7 @@ MINIMAL = {
 LEARNS = {"loss": {"name": "info_nce"}, "training": {}}
 POOLED = {"embedding": {"backbone": "resnet18", "views": [{"at": "last"}]}}
 MAPS = {"embedding": {"backbone": "resnet18", "views": [{"at": "last", "maps": True}]}}
+GRADIENTS = {"embedding": {"descriptors": ["gradient-maps"]}}
 GREY = {"embedding": None, "pixels": {"colour": "grey"}}
 PIXELS = {"embedding": None, "pixels": {}}
 VERDICTS = {"loss": {"name": "binary_cross_entropy"}, "training": {}}
@@ -53,6 +54,16 @@ def changed(*changes: dict[str, Any], model: str) -> dict[str, Any]:
             "model same_artist takes one view with maps = true, not pixels",
         ),
         (changed(POOLED, LEARNS, model="network"), "model network takes a [pixels] table, not embedding"),
+        (
+            changed(POOLED, LEARNS, model="gradient_network"),
+            'model gradient_network takes descriptors = ["gradient-maps"], not embedding',
+        ),
+        (
+            changed(MAPS, LEARNS, model="gradient_network"),
+            'model gradient_network takes descriptors = ["gradient-maps"], not maps',
+        ),
+        (changed(GRADIENTS, LEARNS, model="adapter"), "model adapter takes pooled views, not gradients"),
+        (changed(GRADIENTS, LEARNS, model="tail"), "model tail takes one view with maps = true, not gradients"),
         (changed(MAPS, LEARNS, model="convnet"), "model convnet takes a [pixels] table, not maps"),
         (
             changed(GREY, LEARNS, model="network"),

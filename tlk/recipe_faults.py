@@ -85,10 +85,14 @@ def _misfits(recipe: Recipe) -> list[str]:
     """Return what in a recipe, each table right by itself, does not go together."""
     model = MODELS[recipe.model["name"]]
     name, faults = recipe.model["name"], []
-    maps = recipe.embedding is not None and recipe.embedding.keeps_maps
-    given = "pixels" if recipe.pixels is not None else "maps" if maps else "embedding"
+    given = _given(recipe)
     if given != model.takes:
-        remedy = {"maps": "one view with maps = true", "pixels": "a [pixels] table", "embedding": "pooled views"}
+        remedy = {
+            "maps": "one view with maps = true",
+            "gradients": 'descriptors = ["gradient-maps"]',
+            "pixels": "a [pixels] table",
+            "embedding": "pooled views",
+        }
         faults.append(f"model {name} takes {remedy[model.takes]}, not {given}")
     if recipe.pixels is not None and recipe.pixels.colour == "grey" and has_backbone(recipe.model):
         faults.append(f'model {name} has a backbone, which sees colours: pixels.colour = "rgb"')
@@ -103,6 +107,15 @@ def _misfits(recipe: Recipe) -> list[str]:
     if recipe.loss and LOSSES[recipe.loss["name"]].takes == "images" and recipe.model.get("dense"):
         faults.append(f"model.dense: loss {recipe.loss['name']} would not train it")
     return faults + _mining_misfits(recipe) + _stage_misfits(recipe)
+
+
+def _given(recipe: Recipe) -> str:
+    """Return what the recipe gives its model."""
+    if recipe.embedding is None:
+        return "pixels"
+    if recipe.embedding.keeps_gradients:
+        return "gradients"
+    return "maps" if recipe.embedding.keeps_maps else "embedding"
 
 
 def _mining_misfits(recipe: Recipe) -> list[str]:

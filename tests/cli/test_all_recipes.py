@@ -22,6 +22,7 @@ TINY = {
     "adapter": ["model.components=48"],
     "adapters": ["model.components=16"],
     "tuned_adapters": ["model.components=16"],
+    "gradient_network": ["model.components=16", "model.filters=[4, 4]"],
     "training": ["training.epochs=2", "training.patience=2"],
     "pretraining": ["pretraining.training.epochs=1"],
 }

@@ -15,7 +15,7 @@ SIZES = {
     "gradients-4": 3 * 3 * 4 * 8, "thumbnail": 12 * 12 * 3, "thumbnail-6": 6 * 6 * 3, "grey-layout": 400,
     "edge-layout": 324,
     "silhouette": 256, "profiles": 4 * 48, "texture": 2 * 9 * 10, "histogram": 6 * 7 * 7, "histogram-2": 4 * 4 * 5 * 5,
-    "patches": 4 * 4 * 400,
+    "patches": 4 * 4 * 400, "gradient-maps": 12 * 24 * 24,
 }  # fmt: skip
 
 

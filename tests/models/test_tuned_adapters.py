@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tlk.backbones.depths import stage_number
 from tlk.backbones.load import load_backbone
 from tlk.backbones.stages import as_maps, find_stages, look
-from tlk.models import tuned_adapters
+from tlk.models import trained_views
 from tlk.models.adapter import Adapter
 from tlk.models.base import Given
 from tlk.models.registry import AdapterParameters, TunedAdaptersParameters
@@ -23,7 +23,7 @@ VIEWS = ({"at": "last", "cells": 2}, {"at": "final"}, {"at": "early", "cells": 1
 
 @pytest.fixture(autouse=True)
 def _full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuned_adapters, "native_precision", lambda device: torch.float32)
+    monkeypatch.setattr(trained_views, "native_precision", lambda device: torch.float32)
 
 
 def built(backbone: str, **parameters: Any) -> TunedAdapters:

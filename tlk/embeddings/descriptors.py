@@ -12,8 +12,10 @@ from skimage.feature import hog, local_binary_pattern
 from skimage.filters import threshold_otsu
 
 from tlk.data.images import DECODER
+from tlk.embeddings import gradient_maps as gradient_maps_module
 from tlk.embeddings import patches as patches_module
 from tlk.embeddings import schema
+from tlk.embeddings.gradient_maps import gradient_maps
 from tlk.embeddings.patches import CODEBOOK, patches
 from tlk.embeddings.views import View, digest
 
@@ -30,9 +32,8 @@ class DescriptorEmbedder:
         self.places = tuple(range(len(names)))
         self._mirrored = mirrored
         # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
-        self.identity = digest(
-            [*(Path(file).read_bytes() for file in (__file__, patches_module.__file__)), CODEBOOK.read_bytes()]
-        )
+        files = (__file__, patches_module.__file__, gradient_maps_module.__file__, CODEBOOK)
+        self.identity = digest(Path(file).read_bytes() for file in files)
         libraries = f"scikit-image {version('scikit-image')}, OpenCV {cv2.__version__}, numpy {np.__version__}"
         sides = ("as is", "mirrored") if mirrored else ("as is",)
         self.views = tuple(
@@ -150,6 +151,7 @@ DESCRIPTORS: Mapping[schema.Descriptor, Describe] = {
     "histogram": histogram(1, (6, 7, 7)),
     "histogram-2": histogram(2, (4, 5, 5)),
     "patches": patches,
+    "gradient-maps": gradient_maps,
 }
 
 

@@ -23,6 +23,7 @@ Descriptor = Literal[
     "histogram",
     "histogram-2",
     "patches",
+    "gradient-maps",
 ]
 
 
@@ -81,5 +82,10 @@ class EmbeddingParameters(Parameters):
 
     @property
     def keeps_maps(self) -> bool:
-        """Whether the embedding is one activation, whole."""
-        return any(view.maps for view in self.views)
+        """Whether the embedding is one activation, whole, or maps of gradients."""
+        return self.keeps_gradients or any(view.maps for view in self.views)
+
+    @property
+    def keeps_gradients(self) -> bool:
+        """Whether the embedding is maps of gradients."""
+        return "gradient-maps" in self.descriptors

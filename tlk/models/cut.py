@@ -59,6 +59,9 @@ class CutBackbone(nn.Module):
         self.register_buffer("picture", picture, persistent=False)
         self._check(backbone, maps, expected)
         keep_depthwise_exact(network)
+        for module in network.modules():
+            if hasattr(module, "inplace"):
+                module.inplace = False  # autograd would have to copy what it overwrites
 
     def _check(self, backbone: str, maps: Tensor, expected: Tensor) -> None:
         """Raise a UserError unless the cut network makes of the stage's output what the whole network made."""

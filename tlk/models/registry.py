@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tlk.backbones.depths import StageName
+from tlk.constants import GRADIENT_MAPS
 from tlk.registry import Entry, Parameters
 
 Activation = Literal["leaky_relu", "relu"]
@@ -17,7 +18,7 @@ Units = Annotated[int, Field(ge=1, le=65_536)]
 class ModelEntry(Entry):
     """An entry that also says, without loading torch, what the model takes and what losses can ask of it."""
 
-    takes: Literal["embedding", "maps", "pixels"] = "embedding"
+    takes: Literal["embedding", "maps", "gradients", "pixels"] = "embedding"
     gives: frozenset[str] = frozenset({"embeddings"})
     learns: bool = True
 
@@ -90,6 +91,25 @@ class TunedAdaptersParameters(AdapterParameters):
 
     views: tuple[TunedView, ...] = Field((TunedView(at="last", cells=4), TunedView(at="final")), min_length=1)
     rate: float = Field(1.0, gt=0, le=10)  # learning rate of the backbone's layers over that of the adapters
+
+
+class GradientNetworkParameters(AdapterParameters):
+    """Convolutions on maps of gradients, and an adapter on each block of them."""
+
+    filters: tuple[Units, ...] = Field((96, 128), min_length=1)  # of each block; the maps are halved between blocks
+    convolutions: int = Field(2, ge=1, le=8)  # in each block
+    cells: tuple[Annotated[int, Field(ge=1, le=24)], ...] = (6, 4)  # a side that each block's output is pooled in
+    rate: float = Field(2.0, gt=0, le=10)  # learning rate of the convolutions over that of the adapters
+
+    @model_validator(mode="after")
+    def _sizes(self) -> "GradientNetworkParameters":
+        if len(self.cells) != len(self.filters):
+            raise ValueError("give as many cells as filters: one for each block")
+        halvings, side = len(self.filters) - 1, GRADIENT_MAPS[1]
+        if side >> halvings == 0:
+            most = side.bit_length() - 1
+            raise ValueError(f"filters: maps of {side} × {side} can be halved {most} times at the most")
+        return self
 
 
 class NetworkParameters(TailParameters):
@@ -166,6 +186,9 @@ MODELS: dict[str, ModelEntry] = {
     "same_artist": ModelEntry(SameArtistParameters, "tlk.models.same_artist:SameArtist", "maps", _VERDICTS),
     "tail": ModelEntry(TailParameters, "tlk.models.tail:Tail", "maps"),
     "tuned_adapters": ModelEntry(TunedAdaptersParameters, "tlk.models.tuned_adapters:TunedAdapters", "maps"),
+    "gradient_network": ModelEntry(
+        GradientNetworkParameters, "tlk.models.gradient_network:GradientNetwork", "gradients"
+    ),
     "network": ModelEntry(NetworkParameters, "tlk.models.network:Network", "pixels"),
     "convnet": ModelEntry(ConvNetParameters, "tlk.models.convnet:ConvNet", "pixels"),
     "autoencoder": ModelEntry(AutoencoderParameters, "tlk.models.autoencoder:Autoencoder", "pixels", _IMAGES),

@@ -4,14 +4,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 T = TypeVar("T")
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield `items` in order, the next one made by another thread while the caller works on the last."""
+    """Yield `items` in order, the next one made by another thread while the caller works on the last.
+
+    The caller makes the first, which has nothing to wait behind and may cost the most. The other thread computes with
+    no helpers of its own: they would keep spinning on the processors that the training needs.
+    """
     end = object()
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, items, end)
-        while (item := following.result()) is not end:
+    item = next(items, end)
+    with ThreadPoolExecutor(1, initializer=threadpool_limits, initargs=(1, "openmp")) as pool:
+        while item is not end:
             following = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
+            item = following.result()

@@ -101,7 +101,7 @@ class _Embeddings:
         sizes = tuple(view.shape[1] for view in views[: len(views) // orientations])
         # The views come orientation by orientation, as they lie here; in half precision, as they are stored.
         vectors = np.concatenate(views, axis=1).reshape(len(paths), orientations, sum(sizes))
-        stage = self._parameters.views[0].at if self._parameters.keeps_maps else None
+        stage = next((view.at for view in self._parameters.views if view.maps), None)
         given = Given(sizes, self._parameters.backbone, stage, places=self._embedder.places)
         return EmbeddingInputs(torch.from_numpy(vectors)), given
 
