@@ -104,6 +104,8 @@ def _misfits(recipe: Recipe) -> list[str]:
     for where, table in losses:
         if table and LOSSES[table["name"]].takes not in model.gives:
             faults.append(f"{where}: {table['name']} takes {LOSSES[table['name']].takes}, which {name} does not give")
+    if recipe.pseudo_pairs and recipe.loss and LOSSES[recipe.loss["name"]].takes != "embeddings":
+        faults.append(f"pseudo_pairs: loss {recipe.loss['name']} does not train embeddings that find each other")
     if recipe.loss and LOSSES[recipe.loss["name"]].takes == "images" and recipe.model.get("dense"):
         faults.append(f"model.dense: loss {recipe.loss['name']} would not train it")
     return faults + _mining_misfits(recipe) + _stage_misfits(recipe)

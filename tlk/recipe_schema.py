@@ -107,6 +107,7 @@ class Recipe(Described):
     mining: dict[str, Any] | None = None
     training: TrainingParameters | None = None
     pretraining: Pretraining | None = None
+    pseudo_pairs: bool = False  # trained again with pairs of the test half's images that find each other: transductive
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Recipe":
@@ -114,6 +115,8 @@ class Recipe(Described):
             raise ValueError("loss and training go together: give both or neither")
         if self.loss is None and (self.mining or self.pretraining):
             raise ValueError("mining and pretraining need loss and training")
+        if self.loss is None and self.pseudo_pairs:
+            raise ValueError("pseudo_pairs: nothing is learned without loss and training")
         if (self.embedding is None) == (self.pixels is None):
             raise ValueError("give either embedding or pixels")
         if self.split != "folds" and not _are_shares(self.split):

@@ -28,6 +28,11 @@ class Examples:
         """Return some of the pairs, by mask or number."""
         return replace(self, left=self.left[chosen], right=self.right[chosen], group=self.group[chosen])
 
+    def with_more(self, more: "Examples") -> "Examples":
+        """Return these pairs and more of the same inputs."""
+        sides = ((self.left, more.left), (self.right, more.right), (self.group, more.group))
+        return Examples(self.inputs, *(np.concatenate(parts) for parts in sides))
+
     @property
     def images(self) -> np.ndarray:
         """The numbers of all images, left then right."""

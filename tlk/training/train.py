@@ -23,10 +23,11 @@ from tlk.training.history import Epoch
 from tlk.training.loop import Job, Listener, fit
 from tlk.training.models import build_model
 from tlk.training.negatives import MinedNegatives, RandomNegatives
+from tlk.training.pseudo_pairs import pseudo_pairs
 from tlk.training.steps import STEPS
 from tlk.training.validate import Scores, validate
 
-Histories = dict[str, list[Epoch]]  # by stage: "pretraining", "training"
+Histories = dict[str, list[Epoch]]  # by stage: "pretraining", "training"; "again …" with pseudo-pairs
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Trainer:
     recipe: Recipe
     given: Given
     accelerator: Accelerator
-    unlabelled: np.ndarray  # numbers of images without labels, for a pretraining on images
+    unlabelled: np.ndarray  # numbers of images without labels, for a pretraining on images or pseudo-pairs
+    unlabelled_left: int = 0  # the first so many of them are left images
 
     def train(self, examples: Examples, seed: int, states: Path | None, listener: Listener) -> tuple[Model, Histories]:
         """Return a model trained on all of `examples`, and what happened (nothing, for a recipe that learns nothing).
@@ -48,12 +50,23 @@ class Trainer:
         Raises:
             UserError: too few pairs to hold some out, or a loss that is not finite.
         """
-        model = build_model(self.recipe, self.given, seed)
         if self.recipe.training is None:
+            model = build_model(self.recipe, self.given, seed)
             _fit(model, examples, seed)
             return model.to(self.accelerator.device).eval(), {}
+        learned, held_out = self._split(examples, seed)
+        model, histories = self._run(learned, held_out, seed, states, listener)
+        if self.recipe.pseudo_pairs:
+            learned = self._with_pseudo_pairs(learned, examples, model, listener)
+            states = states and states / "again"
+            model, again = self._run(learned, held_out, derive_seed(seed, "again"), states, listener)
+            histories |= {f"again {stage}": rows for stage, rows in again.items()}
+        return model, histories
+
+    def _split(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
+        """Return the pairs that are learned from, and those that validate, if any do."""
         if self.recipe.inner_fraction == 0:
-            return self._run(model, examples, None, seed, states, listener)
+            return examples, None
         inner = split_groups(examples.group, self.recipe.inner_fraction, derive_seed(seed, "inner"))
         if inner.sum() <= PICKS or (~inner).sum() < PICKS:  # of so few, all are always among the picks
             groups = len(np.unique(examples.group))
@@ -61,11 +74,18 @@ class Trainer:
                 f"{len(examples)} pairs in {groups} groups are too few to hold an inner split out\n"
                 "bring more pairs, or make fewer folds"
             )
-        return self._run(model, examples.of(~inner), examples.of(inner), seed, states, listener)
+        return examples.of(~inner), examples.of(inner)
+
+    def _with_pseudo_pairs(self, learned: Examples, known: Examples, model: Model, listener: Listener) -> Examples:
+        """Return the pairs to learn from, and those that a trained model finds among the unlabelled images."""
+        left, right = np.split(self.unlabelled, [self.unlabelled_left])
+        more = pseudo_pairs(model, known, left, right, self.accelerator)
+        listener.note(f"{len(more)} pseudo-pairs of {len(left)} images without labels are learned from: transductive")
+        return learned.with_more(more)
 
     def refit(self, examples: Examples, epochs: dict[str, int], seed: int, listener: Listener) -> Model:
         """Return a model trained on all of `examples`, each stage for as many epochs as the folds found right."""
-        model, recipe = build_model(self.recipe, self.given, seed), self.recipe
+        recipe = self.recipe
         if recipe.training is None:
             return self.train(examples, seed, None, listener)[0]
         update = {"training": _for_epochs(recipe.training, epochs["training"])}
@@ -73,18 +93,22 @@ class Trainer:
             stage = _for_epochs(recipe.pretraining.training, epochs["pretraining"])
             update["pretraining"] = recipe.pretraining.model_copy(update={"training": stage})  # type: ignore[assignment]
         whole = replace(self, recipe=recipe.model_copy(update=update))
-        return whole._run(model, examples, None, seed, None, listener)[0]
+        model, _ = whole._run(examples, None, seed, None, listener)
+        if recipe.pseudo_pairs:
+            learned = whole._with_pseudo_pairs(examples, examples, model, listener)
+            model, _ = whole._run(learned, None, derive_seed(seed, "again"), None, listener)
+        return model
 
     def _run(
         self,
-        model: Model,
         learned: Examples,
         held_out: Examples | None,
         seed: int,
         states: Path | None,
         listener: Listener,
     ) -> tuple[Model, Histories]:
-        """Fit what is fitted, then go through the stages; the global random states stay as they were."""
+        """Build a model, fit what is fitted, go through the stages; the global random states stay as they were."""
+        model = build_model(self.recipe, self.given, seed)
         held = held_out.images if held_out is not None else np.empty(0, np.int64)
         used = np.concatenate([learned.images, held, self.unlabelled])
         _fit(model, learned, seed)

@@ -28,7 +28,8 @@ class Prepared:
     """What a training is given."""
 
     examples: Examples
-    unlabelled: np.ndarray  # numbers of images
+    unlabelled: np.ndarray  # numbers of images, the left ones first
+    unlabelled_left: int
     given: Given
     split: Split
     list_length: int
@@ -58,7 +59,8 @@ def prepare(
     build_lists(split.fold[split.scored], list_length, split.list_seed)  # too small for lists is said before the work
     clock.stop("folds")
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
-    more = _unlabelled(recipe, competition, reader, paths)
+    more_left, more_right = (_unlabelled(recipe, competition, reader, paths, side) for side in ("left", "right"))
+    more = more_left + more_right
     with accelerator.main_process_first():
         inputs, given = maker.make(reader, [*paths, *more], workspace.store(), reporter)
     clock.stop("embedding")
@@ -67,6 +69,7 @@ def prepare(
     return Prepared(
         examples=Examples(inputs, np.arange(count), np.arange(count, 2 * count), folds.group),
         unlabelled=np.arange(len(paths), len(paths) + len(more)),
+        unlabelled_left=len(more_left),
         given=given,
         split=split,
         list_length=list_length,
@@ -91,13 +94,16 @@ def _initial_weights(recipe: Recipe, given: Given) -> str:
     return digest(part for key, value in state for part in (key.encode(), value.contiguous().numpy().tobytes()))
 
 
-def _unlabelled(recipe: Recipe, competition: Competition, reader: ImageReader, paths: list[str]) -> list[str]:
-    """Return the paths of the test half's images, if the recipe learns from images without labels.
+def _unlabelled(
+    recipe: Recipe, competition: Competition, reader: ImageReader, paths: list[str], side: str
+) -> list[str]:
+    """Return the paths of one side of the test half's images, if the recipe learns from images without labels.
 
     A file that is also a training image is left out: its pair may be one that is scored.
     """
-    if recipe.pretraining is None or recipe.pretraining.on != "images":
+    on_images = recipe.pretraining is not None and recipe.pretraining.on == "images"
+    if not on_images and not recipe.pseudo_pairs:
         return []
-    more = [path for side in ("test/left", "test/right") for path in competition.images(side).values()]
+    more = list(competition.images(f"test/{side}").values())
     known = np.isin(reader.keys(more), reader.keys(paths))
     return [path for path, there in zip(more, known, strict=True) if not there]

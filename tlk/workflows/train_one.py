@@ -51,7 +51,7 @@ def train_one(
     precision = recipe.training.precision if recipe.training else "fp32"
     in_parts = len(MODELS[recipe.model["name"]].gives) > 1
     accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_parts)
-    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled)
+    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled, given.unlabelled_left)
     oof = train_folds(run, trainer, given.examples, given.split, pairs, given.list_length, reporter)
     if options.refit:
         _refit(run, trainer, given.examples, reporter)
