@@ -164,7 +164,9 @@ def test_what_cannot_be_blended_is_said(workspace: Path, capsys: pytest.CaptureF
         ("descriptors", "thumbnail", "--blend", "mean"): "--blend mean: there is no such way",
         ("descriptors", "thumbnail", "--weights", "mine"): "--weights mine",
         ("descriptors", "thumbnail", "--run", "thumbnail"): "run 'thumbnail' exists",
+        ("descriptors", "thumbnail", "--run", "cut"): "take --overwrite, or another name",  # it cannot be resumed
     }
+    (workspace / "runs" / "cut.partial").mkdir()
     before = sorted(workspace.rglob("*"))
     for words, message in cases.items():
         capsys.readouterr()

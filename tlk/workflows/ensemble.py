@@ -85,7 +85,7 @@ def ensemble(
         weights=options.weights,
     )
     require_same_pairs(runs)
-    place = choose_place(workspace.runs, recipe.name, options.run, False, options.overwrite)
+    place = choose_place(workspace.runs, recipe.name, options.run, False, options.overwrite, resumable=False)
     partial = open_partial(place, recipe, {}, False, options.overwrite)
     for run in runs:
         _copy(run.folder, partial.member(run.name).folder)

@@ -12,8 +12,12 @@ from tlk.workflows.run import PARTIAL, Run, is_run_name
 INPUTS = "inputs.json"  # there until the run is complete
 
 
-def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwrite: bool) -> Path:
+def choose_place(
+    runs: Path, recipe: str, name: str | None, resume: bool, overwrite: bool, resumable: bool = True
+) -> Path:
     """Return the folder that the complete run will have: the name asked for, or the recipe's, or that with -2, -3 …
+
+    `resumable` is whether the command that asks could go on with an unfinished run.
 
     Raises:
         UserError: the name cannot be a run's, is taken, or there is nothing to resume.
@@ -30,7 +34,7 @@ def choose_place(runs: Path, recipe: str, name: str | None, resume: bool, overwr
     if name is not None:
         unfinished = _partial(place).exists()
         what = "was left unfinished" if unfinished else "exists"
-        resuming = "--resume, " if unfinished else ""
+        resuming = "--resume, " if unfinished and resumable else ""
         raise UserError(f"run {name!r} {what} in {runs}\ntake {resuming}--overwrite, or another name with --run")
     number = 2
     while _taken(runs / f"{recipe}-{number}"):
