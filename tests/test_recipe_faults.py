@@ -62,8 +62,8 @@ def changed(*changes: dict[str, Any], model: str) -> dict[str, Any]:
             changed(MAPS, LEARNS, model="gradient_network"),
             'model gradient_network takes descriptors = ["gradient-maps"], not maps',
         ),
-        (changed(GRADIENTS, LEARNS, model="adapter"), "model adapter takes pooled views, not gradients"),
-        (changed(GRADIENTS, LEARNS, model="tail"), "model tail takes one view with maps = true, not gradients"),
+        (changed(GRADIENTS, LEARNS, model="adapter"), "model adapter takes pooled views, not gradient-maps"),
+        (changed(GRADIENTS, LEARNS, model="tail"), "model tail takes one view with maps = true, not gradient-maps"),
         (changed(MAPS, LEARNS, model="convnet"), "model convnet takes a [pixels] table, not maps"),
         (
             changed(GREY, LEARNS, model="network"),

@@ -89,7 +89,7 @@ def _misfits(recipe: Recipe) -> list[str]:
     if given != model.takes:
         remedy = {
             "maps": "one view with maps = true",
-            "gradients": 'descriptors = ["gradient-maps"]',
+            "gradient-maps": 'descriptors = ["gradient-maps"]',
             "pixels": "a [pixels] table",
             "embedding": "pooled views",
         }
@@ -116,7 +116,7 @@ def _given(recipe: Recipe) -> str:
     if recipe.embedding is None:
         return "pixels"
     if recipe.embedding.keeps_gradients:
-        return "gradients"
+        return "gradient-maps"
     return "maps" if recipe.embedding.keeps_maps else "embedding"
 
 

@@ -16,10 +16,10 @@ from tlk.models.registry import GradientNetworkParameters
 SIZE = math.prod(GRADIENT_MAPS)
 
 
-def built(**parameters: Any) -> GradientNetwork:
+def built(seed: int = 0, **parameters: Any) -> GradientNetwork:
     settings = {"components": 6, "dropout": 0.0, "filters": (4, 5), "cells": (3, 2)} | parameters
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return GradientNetwork(GradientNetworkParameters.model_validate(settings), Given((SIZE,)))
 
 
@@ -72,7 +72,10 @@ def test_convolutions_and_adapters_learn_and_what_was_fitted_stays(train: Train)
 def test_its_weights_are_drawn_and_come_back() -> None:
     model, inputs = built(), some()
     model.fit(inputs[:, None], 0)
-    again = built()
+    again = built(seed=1)
+    assert not torch.equal(
+        again.state_dict()["network.blocks.0.0.weight"], model.state_dict()["network.blocks.0.0.weight"]
+    )
     again.load_state_dict(model.state_dict())
     assert torch.equal(again.eval()(inputs), model.eval()(inputs))
 
@@ -84,7 +87,11 @@ def test_the_convolutions_learn_at_their_own_rate() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
-    [({"cells": (4,)}, "as many cells as filters"), ({"filters": (4,) * 6, "cells": (1,) * 6}, "halved 4 times")],
+    [
+        ({"cells": (4,)}, "as many cells as filters"),
+        ({"filters": (4,) * 6, "cells": (1,) * 6}, "block 6 gives maps of 0"),
+        ({"cells": (24, 24)}, "block 2 gives maps of 12 × 12, not to be pooled in 24"),
+    ],
 )
 def test_sizes_that_do_not_fit_are_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

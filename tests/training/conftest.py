@@ -137,6 +137,6 @@ def trainer(accelerator: Accelerator) -> Callable[..., Trainer]:
     def make(recipe: Recipe, unlabelled: np.ndarray | None = None, on: Accelerator | None = None) -> Trainer:
         given = Given(channels=1, side=SIDE) if recipe.pixels is not None else Given((40, WIDTH - 40))
         none = np.empty(0, np.int64)
-        return Trainer(recipe, given, on or accelerator, none if unlabelled is None else unlabelled)
+        return Trainer(recipe, given, on or accelerator, none if unlabelled is None else unlabelled, 0)
 
     return make

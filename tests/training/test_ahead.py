@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from tlk.training.ahead import ahead
 
@@ -47,3 +48,18 @@ def test_leaving_early_ends_the_thread() -> None:
         if item == 3:
             break
     assert threading.active_count() == before
+
+
+def test_the_other_thread_computes_without_helpers() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+
+    def items() -> Iterator[int]:
+        for _ in range(4):
+            yield torch.get_num_threads()
+
+    try:
+        assert list(ahead(items())) == [3, 1, 1, 1]
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -71,7 +71,8 @@ def test_the_second_training_learns_from_them_too(
     assert (first, second) == ([100], [100 + count])
     assert 0 < count <= 20
     assert "transductive" in notes[0]
-    trainer.refit(everything.of(np.arange(100)), {"training": 3}, 0, Notes())
+    trainer.refit(everything.of(np.arange(100)), {"training": 3, "again training": 5}, 0, Notes())
+    assert [(job.stage, job.settings.epochs) for job in jobs[2:]] == [("training", 3), ("again training", 5)]
     assert [sum(len(batch) for batch in job.batches(0)) for job in jobs[2:]] == [100, 100 + int(notes[1].split()[0])]
 
 

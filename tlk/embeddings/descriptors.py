@@ -11,6 +11,7 @@ from skimage.color import rgb2lab
 from skimage.feature import hog, local_binary_pattern
 from skimage.filters import threshold_otsu
 
+from tlk.constants import GRADIENT_MAPS
 from tlk.data.images import DECODER
 from tlk.embeddings import gradient_maps as gradient_maps_module
 from tlk.embeddings import patches as patches_module
@@ -33,7 +34,7 @@ class DescriptorEmbedder:
         self._mirrored = mirrored
         # The code itself is part of what a vector is made from: change a line here and the stored vectors are stale.
         files = (__file__, patches_module.__file__, gradient_maps_module.__file__, CODEBOOK)
-        self.identity = digest(Path(file).read_bytes() for file in files)
+        self.identity = digest([*(Path(file).read_bytes() for file in files), repr(GRADIENT_MAPS).encode()])
         libraries = f"scikit-image {version('scikit-image')}, OpenCV {cv2.__version__}, numpy {np.__version__}"
         sides = ("as is", "mirrored") if mirrored else ("as is",)
         self.views = tuple(

@@ -75,7 +75,8 @@ class EmbeddingParameters(Parameters):
         if bool(self.views) != (self.backbone is not None):
             raise ValueError("views need a backbone, and a backbone needs views")
         if len(self.views) + len(self.descriptors) > 1 and self.keeps_maps:
-            raise ValueError("a view that keeps its maps is the only one")
+            what = "gradient-maps stands" if self.keeps_gradients else "a view that keeps its maps stands"
+            raise ValueError(f"{what} alone: leave other views and descriptors out")
         if self.size is not None and (self.backbone is None or self.keeps_maps):
             raise ValueError("size is of what a backbone sees whose activations are pooled: leave it out")
         return self

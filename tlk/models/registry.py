@@ -18,7 +18,7 @@ Units = Annotated[int, Field(ge=1, le=65_536)]
 class ModelEntry(Entry):
     """An entry that also says, without loading torch, what the model takes and what losses can ask of it."""
 
-    takes: Literal["embedding", "maps", "gradients", "pixels"] = "embedding"
+    takes: Literal["embedding", "maps", "gradient-maps", "pixels"] = "embedding"
     gives: frozenset[str] = frozenset({"embeddings"})
     learns: bool = True
 
@@ -105,10 +105,12 @@ class GradientNetworkParameters(AdapterParameters):
     def _sizes(self) -> "GradientNetworkParameters":
         if len(self.cells) != len(self.filters):
             raise ValueError("give as many cells as filters: one for each block")
-        halvings, side = len(self.filters) - 1, GRADIENT_MAPS[1]
-        if side >> halvings == 0:
-            most = side.bit_length() - 1
-            raise ValueError(f"filters: maps of {side} × {side} can be halved {most} times at the most")
+        for number, cells in enumerate(self.cells):
+            side = GRADIENT_MAPS[1] >> number
+            if side % cells or not side:
+                raise ValueError(
+                    f"cells: block {number + 1} gives maps of {side} × {side}, not to be pooled in {cells}"
+                )
         return self
 
 
@@ -187,7 +189,7 @@ MODELS: dict[str, ModelEntry] = {
     "tail": ModelEntry(TailParameters, "tlk.models.tail:Tail", "maps"),
     "tuned_adapters": ModelEntry(TunedAdaptersParameters, "tlk.models.tuned_adapters:TunedAdapters", "maps"),
     "gradient_network": ModelEntry(
-        GradientNetworkParameters, "tlk.models.gradient_network:GradientNetwork", "gradients"
+        GradientNetworkParameters, "tlk.models.gradient_network:GradientNetwork", "gradient-maps"
     ),
     "network": ModelEntry(NetworkParameters, "tlk.models.network:Network", "pixels"),
     "convnet": ModelEntry(ConvNetParameters, "tlk.models.convnet:ConvNet", "pixels"),

@@ -4,9 +4,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import torch
 from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
+
+
+def _alone() -> None:
+    """Let this thread compute without helpers; torch sets a number of its own when it is first asked in a thread."""
+    torch.get_num_threads()
+    threadpool_limits(1, "openmp")
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
@@ -17,7 +24,7 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
     """
     end = object()
     item = next(items, end)
-    with ThreadPoolExecutor(1, initializer=threadpool_limits, initargs=(1, "openmp")) as pool:
+    with ThreadPoolExecutor(1, initializer=_alone) as pool:
         while item is not end:
             following = pool.submit(next, items, end)
             yield item  # type: ignore[misc]

@@ -7,6 +7,7 @@ RNA-sequencing data are corrected by matching mutual nearest neighbors*, 2018.
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 
 from tlk.miners.nearest import nearest
 from tlk.models.base import Model
@@ -29,5 +30,7 @@ def pseudo_pairs(
     to_right = nearest(model.similarity, queries, gallery, zeros, ones, k=1)[:, 0].cpu().numpy()
     to_left = nearest(model.similarity, gallery, queries, ones, zeros, k=1)[:, 0].cpu().numpy()
     mutual = np.flatnonzero(to_left[to_right] == np.arange(len(left)))
+    if accelerator.num_processes > 1:  # rounding may differ: all go on with the first one's
+        mutual, to_right = broadcast_object_list([mutual, to_right])
     group = examples.group.max(initial=-1) + 1 + np.arange(len(mutual))
     return Examples(examples.inputs, left[mutual], right[to_right[mutual]], group)

@@ -27,7 +27,8 @@ from tlk.training.pseudo_pairs import pseudo_pairs
 from tlk.training.steps import STEPS
 from tlk.training.validate import Scores, validate
 
-Histories = dict[str, list[Epoch]]  # by stage: "pretraining", "training"; "again …" with pseudo-pairs
+AGAIN = "again "  # before a stage's name: the second training, with pseudo-pairs
+Histories = dict[str, list[Epoch]]  # by stage: "pretraining", "training"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Trainer:
     given: Given
     accelerator: Accelerator
     unlabelled: np.ndarray  # numbers of images without labels, for a pretraining on images or pseudo-pairs
-    unlabelled_left: int = 0  # the first so many of them are left images
+    unlabelled_left: int  # the first so many of them are left images
 
     def train(self, examples: Examples, seed: int, states: Path | None, listener: Listener) -> tuple[Model, Histories]:
         """Return a model trained on all of `examples`, and what happened (nothing, for a recipe that learns nothing).
@@ -59,8 +60,8 @@ class Trainer:
         if self.recipe.pseudo_pairs:
             learned = self._with_pseudo_pairs(learned, examples, model, listener)
             states = states and states / "again"
-            model, again = self._run(learned, held_out, derive_seed(seed, "again"), states, listener)
-            histories |= {f"again {stage}": rows for stage, rows in again.items()}
+            model, again = self._run(learned, held_out, derive_seed(seed, "again"), states, listener, AGAIN)
+            histories |= again
         return model, histories
 
     def _split(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
@@ -80,24 +81,29 @@ class Trainer:
         """Return the pairs to learn from, and those that a trained model finds among the unlabelled images."""
         left, right = np.split(self.unlabelled, [self.unlabelled_left])
         more = pseudo_pairs(model, known, left, right, self.accelerator)
-        listener.note(f"{len(more)} pseudo-pairs of {len(left)} images without labels are learned from: transductive")
+        listener.note(f"{len(more)} pseudo-pairs among {len(left)} left images without labels: transductive")
         return learned.with_more(more)
 
     def refit(self, examples: Examples, epochs: dict[str, int], seed: int, listener: Listener) -> Model:
         """Return a model trained on all of `examples`, each stage for as many epochs as the folds found right."""
-        recipe = self.recipe
-        if recipe.training is None:
+        if self.recipe.training is None:
             return self.train(examples, seed, None, listener)[0]
-        update = {"training": _for_epochs(recipe.training, epochs["training"])}
-        if recipe.pretraining is not None:
-            stage = _for_epochs(recipe.pretraining.training, epochs["pretraining"])
-            update["pretraining"] = recipe.pretraining.model_copy(update={"training": stage})  # type: ignore[assignment]
-        whole = replace(self, recipe=recipe.model_copy(update=update))
-        model, _ = whole._run(examples, None, seed, None, listener)
-        if recipe.pseudo_pairs:
-            learned = whole._with_pseudo_pairs(examples, examples, model, listener)
-            model, _ = whole._run(learned, None, derive_seed(seed, "again"), None, listener)
+        model, _ = self._for_epochs(epochs, "")._run(examples, None, seed, None, listener)
+        if self.recipe.pseudo_pairs:
+            learned = self._with_pseudo_pairs(examples, examples, model, listener)
+            seed = derive_seed(seed, "again")
+            model, _ = self._for_epochs(epochs, AGAIN)._run(learned, None, seed, None, listener, AGAIN)
         return model
+
+    def _for_epochs(self, epochs: dict[str, int], prefix: str) -> "Trainer":
+        """Return a trainer whose stages take so many epochs."""
+        recipe, update = self.recipe, {}
+        if recipe.training is not None:
+            update["training"] = _for_epochs(recipe.training, epochs[f"{prefix}training"])
+        if recipe.pretraining is not None:
+            stage = _for_epochs(recipe.pretraining.training, epochs[f"{prefix}pretraining"])
+            update["pretraining"] = recipe.pretraining.model_copy(update={"training": stage})  # type: ignore[assignment]
+        return replace(self, recipe=recipe.model_copy(update=update))
 
     def _run(
         self,
@@ -106,6 +112,7 @@ class Trainer:
         seed: int,
         states: Path | None,
         listener: Listener,
+        prefix: str = "",
     ) -> tuple[Model, Histories]:
         """Build a model, fit what is fitted, go through the stages; the global random states stay as they were."""
         model = build_model(self.recipe, self.given, seed)
@@ -121,7 +128,8 @@ class Trainer:
             for stage, on, loss, settings in self._stages():
                 checkpoint = Checkpoint(states / stage, self.accelerator) if states is not None else None
                 job = self._job(stage, on, loss, settings, model, learned, held_out, seed, listener)
-                histories[stage] = fit(job, self.accelerator, checkpoint)
+                job.stage = prefix + stage
+                histories[job.stage] = fit(job, self.accelerator, checkpoint)
         return model.eval(), histories
 
     def _stages(self) -> Iterator[tuple[str, str, dict[str, object], TrainingParameters]]:
@@ -203,7 +211,7 @@ def _fit(model: Model, examples: Examples, seed: int) -> None:
 
 def _alone(examples: Examples, more: np.ndarray) -> Examples:
     """Return every image as its own match, for a loss that needs no labels."""
-    images = np.concatenate([examples.images, more])
+    images = np.concatenate([examples.images, np.setdiff1d(more, examples.images)])
     return replace(examples, left=images, right=images, group=np.arange(len(images)))
 
 

@@ -193,7 +193,7 @@ def _manifest(members: Sequence[Run], recipe: EnsembleRecipe) -> dict[str, Any]:
         "embedding": digest(manifest["embedding"].encode() for manifest in manifests),
         "seconds": {stage: sum(m["seconds"].get(stage, 0.0) for m in manifests) for stage in stages},
         "peak_memory_mb": max(manifest["peak_memory_mb"] for manifest in manifests),
-        "transductive": recipe.matching,
+        "transductive": recipe.matching or any(member.recipe().learns_from_test for member in members),
         "known_pairs": recipe.known_pairs,
         "members": [member.name for member in members],
     }

@@ -11,6 +11,7 @@ from tlk.data.candidates import build_lists
 from tlk.data.competition import Competition, Pairs
 from tlk.data.reader import ImageReader
 from tlk.embeddings.views import digest
+from tlk.errors import UserError
 from tlk.models.base import Given
 from tlk.recipe_schema import Recipe
 from tlk.training.examples import Examples
@@ -61,6 +62,11 @@ def prepare(
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
     more_left, more_right = (_unlabelled(recipe, competition, reader, paths, side) for side in ("left", "right"))
     more = more_left + more_right
+    if recipe.pseudo_pairs and not (more_left and more_right):
+        raise UserError(
+            f"recipe {recipe.name}: pseudo_pairs needs images in test/left and in test/right\n"
+            "bring the test half, or train without: --set pseudo_pairs=false"
+        )
     with accelerator.main_process_first():
         inputs, given = maker.make(reader, [*paths, *more], workspace.store(), reporter)
     clock.stop("embedding")

@@ -21,7 +21,7 @@ from tlk.training.history import EPOCH_COLUMNS, Epoch, best_epoch
 from tlk.training.loop import Listener
 from tlk.training.models import load_model, save_model
 from tlk.training.scorer import scorer_of
-from tlk.training.train import Trainer
+from tlk.training.train import AGAIN, Trainer
 from tlk.workflows.out_of_fold import FoldScores, OutOfFold
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run
@@ -122,10 +122,11 @@ def kept_history(run: Run) -> list[list[str]]:
 
 def best_epochs(run: Run, recipe: Recipe) -> dict[str, int]:
     """Return, for each stage, the median over the folds of the epoch that early stopping kept."""
-    stages: dict[str, TrainingParameters | None] = {
+    once: dict[str, TrainingParameters | None] = {
         "training": recipe.training,
         "pretraining": recipe.pretraining.training if recipe.pretraining else None,
     }
+    stages = once | {AGAIN + stage: settings for stage, settings in once.items()}
     found: dict[str, dict[str, list[Epoch]]] = {}
     for fold, stage, *cells in kept_history(run):
         row = Epoch.of(dict(zip(EPOCH_COLUMNS, cells, strict=True)))
