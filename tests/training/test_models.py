@@ -1,5 +1,6 @@
 """Models of a recipe: built from a seed, written, and read again without any other weights."""
 
+import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from tlk.backbones.depths import stage_number
 from tlk.backbones.load import load_backbone
 from tlk.backbones.stages import find_stages, look
+from tlk.constants import GRADIENT_MAPS
 from tlk.errors import UserError
 from tlk.models import network, transfer_autoencoder
 from tlk.models.base import Given, Model
@@ -36,6 +38,8 @@ def small(name: str, folder: Path) -> tuple[Recipe, Given]:
     if recipe.pixels is not None:
         return recipe, Given(channels=1 if recipe.pixels.colour == "grey" else 3, side=recipe.pixels.size)
     assert recipe.embedding is not None
+    if recipe.embedding.keeps_gradients:
+        return recipe, Given((math.prod(GRADIENT_MAPS),))
     if not recipe.embedding.keeps_maps:
         named = len(recipe.embedding.views) + len(recipe.embedding.descriptors)
         return recipe, Given((6, 4), local, places=tuple(number % 2 for number in range(named)))
