@@ -59,11 +59,6 @@ class Described(Parameters):
     matching: bool = False  # whether `predict` assigns the right images of all lists to one query each: transductive
     known_pairs: bool = False  # whether `predict` answers a query that repeats a training pair with that pair's match
 
-    @property
-    def learns_from_test(self) -> bool:
-        """Whether training looks for pairs among the test half's images."""
-        return False
-
 
 class Member(Parameters):
     """A recipe that an ensemble trains, as it is or with settings laid over it."""
@@ -129,11 +124,6 @@ class Recipe(Described):
                 f'split {self.split!r}: "folds", or whole percentages for training, validation, test: "60/20/20"'
             )
         return self
-
-    @property
-    def learns_from_test(self) -> bool:
-        """Whether training looks for pairs among the test half's images."""
-        return self.pseudo_pairs
 
     @property
     def shares(self) -> tuple[int, ...]:

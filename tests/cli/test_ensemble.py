@@ -112,6 +112,16 @@ def test_without_matching_a_row_does_not_depend_on_other_rows(workspace: Path, c
         np.testing.assert_allclose(scores, whole[query], atol=1e-5)
 
 
+def test_matching_that_is_not_wanted_is_not_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pair.toml").write_text(RECIPE)
+    assert run(["train", "pair.toml"]) == 0
+    capsys.readouterr()
+    assert run(["predict", "pair", "--no-matching"]) == 0
+    said = capsys.readouterr().out
+    assert "strictly per query" in said
+    assert "test half" not in said
+
+
 def test_a_recipe_of_members_trains_them_and_blends(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("pair.toml").write_text(RECIPE)
     assert run(["train", "pair.toml"]) == 0

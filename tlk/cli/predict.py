@@ -40,6 +40,6 @@ def predict(
 
     done = work(Workspace.here(data, runs), run, out, device, Console(), matching, known_pairs)
     how = "all lists matched (transductive)" if done.matched else "strictly per query"
-    how += ", models that saw the test half" if done.run.manifest()["transductive"] and not done.matched else ""
+    how += ", models that saw the test half" if done.run.manifest().get("pseudo_pairs") else ""
     how += f", {done.known} answers known from training pairs" if done.known else ""
     print(f"{done.path}: {done.queries} queries, run {done.run.name}, {done.models} models averaged, {how}")

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from tlk.backbones.stages import pool_cells
 from tlk.constants import GRADIENT_MAPS
 from tlk.models.base import Given
 from tlk.models.registry import GradientNetworkParameters
@@ -43,7 +44,7 @@ class Blocks(nn.Module):
         found = []
         for number, (block, cells) in enumerate(zip(self.blocks, self._cells, strict=True)):
             maps = block(nn.functional.avg_pool2d(maps, 2) if number else maps)
-            found.append(nn.functional.adaptive_avg_pool2d(maps.float(), cells).flatten(1))
+            found.append(pool_cells(maps, cells).to(maps.device))
         return found
 
 

@@ -88,14 +88,14 @@ class Trainer:
         """Return a model trained on all of `examples`, each stage for as many epochs as the folds found right."""
         if self.recipe.training is None:
             return self.train(examples, seed, None, listener)[0]
-        model, _ = self._for_epochs(epochs, "")._run(examples, None, seed, None, listener)
+        model, _ = self._with_epochs(epochs, "")._run(examples, None, seed, None, listener)
         if self.recipe.pseudo_pairs:
             learned = self._with_pseudo_pairs(examples, examples, model, listener)
             seed = derive_seed(seed, "again")
-            model, _ = self._for_epochs(epochs, AGAIN)._run(learned, None, seed, None, listener, AGAIN)
+            model, _ = self._with_epochs(epochs, AGAIN)._run(learned, None, seed, None, listener, AGAIN)
         return model
 
-    def _for_epochs(self, epochs: dict[str, int], prefix: str) -> "Trainer":
+    def _with_epochs(self, epochs: dict[str, int], prefix: str) -> "Trainer":
         """Return a trainer whose stages take so many epochs."""
         recipe, update = self.recipe, {}
         if recipe.training is not None:

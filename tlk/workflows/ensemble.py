@@ -188,12 +188,14 @@ def require_same_pairs(runs: Sequence[Run]) -> None:
 def _manifest(members: Sequence[Run], recipe: EnsembleRecipe) -> dict[str, Any]:
     """Return the first member's manifest with what is the ensemble's own."""
     manifests = [member.manifest() for member in members]
+    pseudo_pairs = any(manifest.get("pseudo_pairs") for manifest in manifests)
     stages = dict.fromkeys(stage for manifest in manifests for stage in manifest["seconds"])
     return manifests[0] | {
         "embedding": digest(manifest["embedding"].encode() for manifest in manifests),
         "seconds": {stage: sum(m["seconds"].get(stage, 0.0) for m in manifests) for stage in stages},
         "peak_memory_mb": max(manifest["peak_memory_mb"] for manifest in manifests),
-        "transductive": recipe.matching or any(member.recipe().learns_from_test for member in members),
+        "transductive": recipe.matching or pseudo_pairs,
+        "pseudo_pairs": pseudo_pairs,
         "known_pairs": recipe.known_pairs,
         "members": [member.name for member in members],
     }

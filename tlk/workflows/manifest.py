@@ -57,6 +57,7 @@ def manifest(
         "cores": os.cpu_count(),
         "seconds": clock.seconds,
         "peak_memory_mb": memory // (1024 * 1024 if sys.platform == "darwin" else 1024),
-        "transductive": recipe.matching or recipe.learns_from_test,
+        "transductive": recipe.matching or recipe.pseudo_pairs,
+        "pseudo_pairs": recipe.pseudo_pairs,
         "known_pairs": recipe.known_pairs,
     }
