@@ -15,7 +15,7 @@ help: ## show this list
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[cpu,faiss,dev]'
 	@touch $@
 
 setup: $(STAMP) ## make .venv/ with tlk and everything it needs

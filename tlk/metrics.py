@@ -1,7 +1,6 @@
 """Accuracy of choices from lists, in exact and in sampled form, with intervals. Pure functions over arrays."""
 
 import numpy as np
-from scipy.stats import binomtest, hypergeom
 
 # Scores closer than this are ties: the same two vectors multiplied in another order differ by about as much.
 TIE = 1e-6
@@ -28,6 +27,8 @@ def expected_top_k(beating: np.ndarray, others: np.ndarray | int, length: int, k
     the others, so the number among them that beat the truth is hypergeometric, and the truth is among the `k` highest
     when it is at most `k - 1`.
     """
+    from scipy.stats import hypergeom  # half a second, which a prediction does not need
+
     return np.asarray(hypergeom.cdf(k - 1, others, beating, length - 1), np.float64)
 
 
@@ -48,6 +49,8 @@ def bootstrap_interval(values: np.ndarray, seed: int = 0, resamples: int = 2000)
     Source: Efron and Tibshirani, *An Introduction to the Bootstrap*; Clopper and Pearson, 1934.
     """
     if values.min() == values.max() and values[0] in (0, 1):
+        from scipy.stats import binomtest
+
         exact = binomtest(int(values.sum()), len(values)).proportion_ci(method="exact")
         return float(exact.low), float(exact.high)
     return paired_interval(values, seed, resamples)

@@ -57,11 +57,12 @@ def test_keys_that_end_in_zero_bytes_are_told_apart(tmp_path: Path) -> None:
 def test_data_are_mapped_not_loaded(tmp_path: Path) -> None:
     shards = Shards(tmp_path, np.uint8)
     append(shards, 1)
-    assert isinstance(shards.data(0), np.memmap)
+    assert isinstance(shards.data(int(shards.find(keys(1))[0, 0])), np.memmap)
 
 
 def test_a_reader_sees_what_others_appended_after_a_refresh(tmp_path: Path) -> None:
     early, late = Shards(tmp_path, np.uint8), Shards(tmp_path, np.uint8)
+    assert content(early, 5) is None
     append(late, 5)
     assert content(early, 5) is None
     early.refresh()

@@ -19,7 +19,7 @@ def pictures(count: int = 3) -> list[np.ndarray]:
 
 
 def embedder(folder: Path, views: tuple[ViewOfBackbone, ...] = ALL_STAGES, mirrored: bool = True) -> BackboneEmbedder:
-    return BackboneEmbedder(f"local-dir:{folder}", views, mirrored, CPU)
+    return BackboneEmbedder(f"local-dir:{folder}", views, mirrored, CPU, folder / "exports")
 
 
 def test_every_view_is_finite_and_images_differ(backbone_folder: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_mirrored_view_is_the_view_of_the_mirror(backbone_folder: Path) -> N
 def test_the_final_view_is_the_networks_own_embedding(backbone_folder: Path) -> None:
     built = embedder(backbone_folder, (ViewOfBackbone(at="final"),), mirrored=False)
     prepared = [built.prepare(image) for image in pictures()]
-    batch = torch.stack(prepared).float() / 255
+    batch = torch.from_numpy(np.stack(prepared)).permute(0, 3, 1, 2) / 255
     mean, deviation = (torch.tensor(built.model.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
     with torch.inference_mode():
         oracle = built.model((batch - mean) / deviation).numpy()
@@ -106,10 +106,10 @@ def test_maps_kept_whole_pool_to_the_stages_own_view(backbone_folder: Path) -> N
 
 def test_another_size_is_another_view_of_the_same_width(backbone_folder: Path) -> None:
     name, views = f"local-dir:{backbone_folder}", (ViewOfBackbone(at="last", cells=2), ViewOfBackbone(at="final"))
-    own, larger = BackboneEmbedder(name, views, False, CPU), BackboneEmbedder(name, views, False, CPU, 224)
+    own, larger = (BackboneEmbedder(name, views, False, CPU, backbone_folder / "exports", size) for size in (None, 224))
     assert {view.fingerprint for view in own.views}.isdisjoint(view.fingerprint for view in larger.views)
     image = pictures(1)[0]
-    assert larger.prepare(image).shape == (3, 224, 224)
+    assert larger.prepare(image).shape == (224, 224, 3)
     one, two = own.compute([own.prepare(image)]), larger.compute([larger.prepare(image)])
     assert [part.shape for part in one] == [part.shape for part in two]
     assert not np.allclose(one[0], two[0], rtol=1e-2)

@@ -22,6 +22,7 @@ class Toy:
     """Two views of an image: its red, and its green and blue. Counts what it computes."""
 
     batch_size = 3
+    parallel = 1
 
     def __init__(self, weights: str = "1") -> None:
         self.views = (View("red", (("weights", weights),)), View("rest", (("weights", weights),)))

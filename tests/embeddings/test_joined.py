@@ -11,6 +11,7 @@ class Constant:
 
     def __init__(self, factors: tuple[int, ...], batch_size: int) -> None:
         self.batch_size = batch_size
+        self.parallel = 1
         self.identity = str(factors)
         self.places = (0, *range(len(factors)))  # two names of the first
         self._values = [*factors, *(-factor for factor in factors)]

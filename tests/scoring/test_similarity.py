@@ -21,36 +21,36 @@ def test_cosine_is_the_cosine() -> None:
     assert np.allclose(np.diag(cosine(queries, queries)), 1)
 
 
-@pytest.mark.parametrize("block", [1, 2, 3, 1024])
-def test_list_similarities_are_those_of_each_query_with_its_own_list(block: int) -> None:
+@pytest.mark.parametrize("numbers", [1, 32, 48, 1 << 18])
+def test_list_similarities_are_those_of_each_query_with_its_own_list(numbers: int) -> None:
     queries, gallery = embeddings(5), embeddings(9, seed=1)
     lists = np.random.default_rng(2).integers(9, size=(5, 4))
-    result = list_similarities(queries, gallery, lists, block=block)
+    result = list_similarities(queries, gallery, lists, numbers=numbers)
     assert result.shape == (5, 4)
     for i in range(5):
         for j in range(4):
             assert result[i, j] == pytest.approx(queries[i] @ gallery[lists[i, j]])
 
 
-@given(st.integers(1, 12), st.integers(1, 13), st.integers(0, 99))
-def test_count_beating_is_that_of_a_loop(n: int, block: int, seed: int) -> None:
+@given(st.integers(1, 12), st.integers(1, 13), st.integers(1, 13), st.integers(0, 99))
+def test_count_beating_is_that_of_a_loop(n: int, rows: int, columns: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     queries = random.integers(-1, 2, (n, 3)).astype(float)  # small integers: many ties
     gallery = random.integers(-1, 2, (n, 3)).astype(float)
     expected = [
         sum(queries[i] @ gallery[j] >= queries[i] @ gallery[i] - TIE for j in range(n) if j != i) for i in range(n)
     ]
-    assert count_beating(queries, gallery, block=block).tolist() == expected
+    assert count_beating(queries, gallery, block=(rows, columns)).tolist() == expected
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_collapsed_embedding_beats_nothing(dtype: type[np.floating]) -> None:
     same = np.repeat(embeddings(1, 300).astype(dtype), 40, axis=0)
-    assert (count_beating(same, same, block=7) == 39).all()
+    assert (count_beating(same, same, block=(7, 9)) == 39).all()
 
 
 def test_a_perfect_embedding_is_beaten_by_nothing() -> None:
-    assert (count_beating(np.eye(6), np.eye(6), block=4) == 0).all()
+    assert (count_beating(np.eye(6), np.eye(6), block=(4, 5)) == 0).all()
 
 
 def test_nan_is_beaten_by_everything() -> None:

@@ -48,7 +48,8 @@ def as_maps(output: Any, model: Any) -> Tensor:
     if height * width > count:
         height = width = math.isqrt(count)
     tokens = output[:, count - height * width :]  # class and register tokens stand first
-    return tokens.transpose(1, 2).reshape(len(tokens), -1, height, width)
+    maps: Tensor = tokens.transpose(1, 2).unflatten(2, (height, width))
+    return maps
 
 
 def pool_cells(maps: Tensor, cells: int) -> Tensor:

@@ -1,5 +1,6 @@
 """`tlk embed`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,14 +17,22 @@ def embed(
         str | None, typer.Option(help="Embed this recipe's views; default the backbone's own embedding.")
     ] = None,
     device: DeviceOption = "auto",
+    export: Annotated[
+        Path | None, typer.Option(help="Also write the vectors into this folder: one .npy a view, and ids.csv.")
+    ] = None,
 ) -> None:
     """Fill the embedding store and print the rate."""
+    from tlk.processes import rank, world_size
     from tlk.workflows.embed import fill_store
     from tlk.workflows.workspace import Workspace
 
-    done = fill_store(Workspace.here(data), recipe, backbone, device, Console())
+    done = fill_store(Workspace.here(data), recipe, backbone, device, Console(), export)
     rate = f", {done.computed / done.seconds:,.0f} images a second" if done.computed else ""
+    others = "from the store" if world_size() == 1 else "from the store or of other processes"
+    of = f"process {rank() + 1} of {world_size()}: " if world_size() > 1 else ""
     print(
-        f"{done.images} images, {done.views} views each: "
-        f"{done.computed} computed in {done.seconds:.1f} s{rate}, {done.images - done.computed} from the store"
+        f"{of}{done.images} images, {done.views} views each: "
+        f"{done.computed} computed in {done.seconds:.1f} s{rate}, {done.images - done.computed} {others}"
     )
+    if done.exported:
+        print(f"{len(done.exported) - 1} views exported to {export}; {done.exported[-1]} says which row is which image")

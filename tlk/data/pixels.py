@@ -50,6 +50,18 @@ class PixelCache:
             if sum(waiting.nbytes for waiting in self._waiting.values()) >= _FLUSH_BYTES:
                 self._write()
 
+    def prune(self, keep: np.ndarray) -> int:
+        """Forget the images of all content but `(n,)` keys and return how many that was."""
+        with self._lock:
+            return self._shards.prune(keep, self._rewrite)
+
+    def _rewrite(self, shard: int, rows: np.ndarray) -> None:
+        index, data = self._shards.index(shard)[rows], self._shards.data(shard)
+        sizes = index["height"].astype(np.int64) * index["width"] * 3
+        images = [np.array(data[at : at + size]) for at, size in zip(index["offset"].astype(int), sizes, strict=True)]
+        index["offset"] = np.cumsum([0, *sizes])[:-1]
+        self._shards.append(index, np.concatenate(images))
+
     def flush(self) -> None:
         """Write what is waiting."""
         with self._lock:

@@ -1,7 +1,6 @@
 """Images of one source, in order, decoded ahead by worker threads."""
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from tlk.data.pixels import PixelCache
 from tlk.data.shards import KEY
 from tlk.data.source import Source
 from tlk.errors import UserError
+from tlk.processes import cores
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class ImageReader:
             UserError: a file cannot be read.
         """
         new = [path for path in dict.fromkeys(paths) if path not in self._keys]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             keys = pool.map(lambda path: content_key(self._source.read(path)), new)
             self._keys.update(zip(new, keys, strict=True))
         return np.array([self._keys[path] for path in paths], KEY)
@@ -48,13 +48,13 @@ class ImageReader:
         """
         return self.prepared(paths, lambda image: image)
 
-    def prepared(self, paths: Sequence[str], prepare: Callable[[np.ndarray], T]) -> Iterator[T]:
-        """Yield `prepare(image)` of each path's image, in order; the worker threads prepare, too.
+    def prepared(self, paths: Sequence[str], prepare: Callable[[np.ndarray], T], ahead: int = _AHEAD) -> Iterator[T]:
+        """Yield `prepare(image)` of each path's image, in order; the worker threads prepare, too, `ahead` at the most.
 
         Raises:
             UserError: a file cannot be read or decoded.
         """
-        return self._ahead(paths, lambda path: prepare(self._load(path)))
+        return self._ahead(paths, lambda path: prepare(self._load(path)), ahead)
 
     def attempts(self, paths: Sequence[str]) -> Iterator[np.ndarray | UserError]:
         """Yield each path's image, in order, or what is wrong with it."""
@@ -67,14 +67,14 @@ class ImageReader:
 
         return self._ahead(paths, attempt)
 
-    def _ahead(self, paths: Sequence[str], work: Callable[[str], T]) -> Iterator[T]:
+    def _ahead(self, paths: Sequence[str], work: Callable[[str], T], ahead: int = _AHEAD) -> Iterator[T]:
         """Yield `work(path)` in order while the threads are some dozens of paths ahead."""
         running: deque[Future[T]] = deque()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             try:
                 for path in paths:
                     running.append(pool.submit(work, path))
-                    if len(running) >= _AHEAD:
+                    if len(running) >= ahead:
                         yield running.popleft().result()
                 while running:
                     yield running.popleft().result()

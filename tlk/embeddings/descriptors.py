@@ -27,6 +27,7 @@ class DescriptorEmbedder:
     """Views made of descriptors, of each image and of its mirror image."""
 
     batch_size = 64
+    parallel = 1
 
     def __init__(self, names: Sequence[schema.Descriptor], mirrored: bool) -> None:
         self._describe = [DESCRIPTORS[name] for name in names]

@@ -31,6 +31,7 @@ class FaceDetector:
     """Counts frontal faces with a cascade of local binary patterns (Viola and Jones, 2001; Liao et al., 2007)."""
 
     batch_size = 64
+    parallel = 1
     places: tuple[int, ...] = (0,)
 
     def __init__(self) -> None:

@@ -16,10 +16,15 @@ class Joined:
     def __init__(self, embedders: Sequence[Embedder], orientations: int) -> None:
         self._embedders = embedders
         self._orientations = orientations
-        self.batch_size = min(embedder.batch_size for embedder in embedders)
+        self.parallel = max(embedder.parallel for embedder in embedders)
         self.identity = digest(embedder.identity.encode() for embedder in embedders)
         self.places = self._places()
         self.views: tuple[View, ...] = tuple(self._in_order([embedder.views for embedder in embedders]))
+
+    @property
+    def batch_size(self) -> int:
+        """How many images one pass takes: as many as the most modest of the embedders."""
+        return min(embedder.batch_size for embedder in self._embedders)
 
     def prepare(self, image: np.ndarray) -> tuple[Any, ...]:
         """Return what each embedder takes of one `(h, w, 3)` uint8 image."""

@@ -4,31 +4,84 @@ A vector is found by two fingerprints: of the image file's content, and of the v
 preprocessing, pooling, precision, library versions). Change either and the lookup misses.
 """
 
+import json
 import re
+import shutil
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from tlk.data.shards import Shards, checksum
+from tlk.data.shards import Shards, row_checksums
 from tlk.embeddings.views import View
-from tlk.files import write_json
+from tlk.errors import UserError
+from tlk.files import in_bytes, write_json
 
 # Half precision holds embeddings to three digits, which no ranking here can tell from full precision.
 _LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the store has of one view: how many vectors, in how many bytes."""
+
+    view: str
+    vectors: int
+    size: int
 
 
 class VectorStore:
     """Vectors of many views below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._views: dict[View, Shards] = {}
 
     def _shards(self, view: View) -> Shards:
         if view not in self._views:
-            readable = re.sub(r"[^\w.-]+", "_", view.name)[:80]
-            self._views[view] = Shards(self._folder / f"{readable}-{view.fingerprint[:16]}", np.float16)
+            self._views[view] = Shards(self.folder_of(view), np.float16)
         return self._views[view]
+
+    def folder_of(self, view: View) -> Path:
+        """Return where the vectors of a view lie."""
+        readable = re.sub(r"[^\w.-]+", "_", view.name)[:80]
+        return self.folder / f"{readable}-{view.fingerprint[:16]}"
+
+    def free(self) -> int:
+        """Return the bytes that the store's disk has room for."""
+        place = self.folder.absolute()
+        return shutil.disk_usage(next(there for there in (place, *place.parents) if there.exists())).free
+
+    def require_room(self, size: int) -> None:
+        """Raise a UserError unless the disk has room for `size` bytes more."""
+        free = self.free()
+        if size > free:
+            raise UserError(
+                f"{in_bytes(size)} of vectors do not fit into {self.folder}: {in_bytes(free)} are free\n"
+                "free some space, or put the cache elsewhere: TLK_CACHE=DIR"
+            )
+
+    def contents(self) -> list["Stored"]:
+        """Return what there is of each view, by name."""
+        found = []
+        for path in sorted(self.folder.glob("*/view.json")):
+            try:
+                name = str(json.loads(path.read_text(encoding="utf-8"))["name"])
+            except (OSError, ValueError, KeyError, TypeError):
+                name = path.parent.name
+            shards = Shards(path.parent, np.float16)
+            found.append(Stored(name, shards.count(), shards.size()))
+        return found
+
+    def prune(self, keep: np.ndarray) -> int:
+        """Forget the vectors of all content but `(n,)` keys and return how many that was."""
+        removed = 0
+        for path in sorted(self.folder.glob("*/view.json")):
+            shards = Shards(path.parent, np.float16)
+            removed += shards.prune(keep, partial(_rewrite, shards))
+        self._views = {}
+        return removed
 
     def missing(self, view: View, keys: np.ndarray) -> np.ndarray:
         """Return an `(n,)` mask of the content keys that have no vector in `view`."""
@@ -40,7 +93,7 @@ class VectorStore:
         half = np.clip(vectors, -_LARGEST, _LARGEST).astype(np.float16)
         index = np.zeros(len(keys), shards.record)
         index["key"] = keys
-        index["crc"] = [checksum(row) for row in half]
+        index["crc"] = row_checksums(half)
         shards.append(index, half)
         if not (shards.folder / "view.json").exists():
             write_json(shards.folder / "view.json", {"name": view.name, "made from": dict(view.made_from)})
@@ -64,11 +117,17 @@ class VectorStore:
         return np.concatenate(whole)[np.argsort(order)]
 
 
+def _rewrite(shards: Shards, shard: int, rows: np.ndarray) -> None:
+    vectors = _whole_rows(shards, shard, rows)
+    if vectors is not None:
+        shards.append(shards.index(shard)[rows], vectors)
+
+
 def _whole_rows(shards: Shards, shard: int, rows: np.ndarray) -> np.ndarray | None:
     """Return `(n, d)` rows of a shard, or None unless all are there and have the checksums of the index."""
     data = shards.data(shard)
     if len(data) <= rows.max():
         return None
     vectors = np.asarray(data[rows])
-    whole = np.array_equal(shards.index(shard)["crc"][rows], [checksum(row) for row in vectors])
+    whole = np.array_equal(shards.index(shard)["crc"][rows], row_checksums(vectors))
     return vectors if whole else None

@@ -15,12 +15,17 @@ class Trimmed:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self.batch_size, self.places = embedder.batch_size, embedder.places
+        self.parallel, self.places = embedder.parallel, embedder.places
         code = digest([Path(borders.__file__).read_bytes()])
         self.identity = digest([embedder.identity.encode(), code.encode()])
         self.views = tuple(
             View(f"{view.name} trimmed", (*view.made_from, ("borders", code))) for view in embedder.views
         )
+
+    @property
+    def batch_size(self) -> int:
+        """How many images one pass of the embedder takes."""
+        return self._embedder.batch_size
 
     def prepare(self, image: np.ndarray) -> Any:
         """Return what the embedder takes of a trimmed `(h, w, 3)` uint8 image."""

@@ -27,9 +27,13 @@ class Embedder(Protocol):
     """Something that turns images into vectors, several views at once."""
 
     views: tuple[View, ...]
-    batch_size: int
+    parallel: int  # how many threads may compute at a time
     identity: str  # of weights or code: a head fits the embedder that it was trained with and no other
     places: tuple[int, ...]  # where each vector that a recipe names stands among the views of one orientation
+
+    @property
+    def batch_size(self) -> int:
+        """How many images `compute` takes at a time."""
 
     def prepare(self, image: np.ndarray) -> Any:
         """Turn one `(h, w, 3)` uint8 image into what `compute` takes; called from worker threads."""

@@ -8,6 +8,7 @@ from torch import Tensor
 Similarity = Callable[[Tensor, Tensor], Tensor]  # (n, …), (m, …) -> (n, m), larger = more alike
 
 BLOCK = (1024, 4096)  # anchors, gallery rows: larger blocks were no faster on two cores
+_FEW = 32  # of so many scores one may pass
 
 
 @torch.no_grad()
@@ -36,13 +37,13 @@ def nearest(
         below: `(n,)` bounds: an anchor gets only rows that are strictly less similar than its bound.
         block: how many anchors, and gallery rows, at a time.
     """
-    if below is None:
-        below = torch.full((len(anchors),), torch.inf)
-    anchor_group, gallery_group, below = (x.to(anchors.device) for x in (anchor_group, gallery_group, below))
+    anchor_group, gallery_group = (group.to(anchors.device) for group in (anchor_group, gallery_group))
+    below = None if below is None else below.to(anchors.device)
     found = torch.full((len(anchors), k), -1, device=anchors.device)
     for start in range(0, len(anchors), block[0]):
         rows = slice(start, start + block[0])
-        part = (anchors[rows], gallery, anchor_group[rows], gallery_group, k, below[rows], block[1])
+        bounds = None if below is None else below[rows]
+        part = (anchors[rows], gallery, anchor_group[rows], gallery_group, k, bounds, block[1])
         best = _search(similarity, *part)
         found[rows, : best.shape[1]] = best
     return found
@@ -55,7 +56,7 @@ def _search(
     anchor_group: Tensor,
     gallery_group: Tensor,
     k: int,
-    below: Tensor,
+    below: Tensor | None,
     block: int,
 ) -> Tensor:
     """Return `(b, min(k, m))` rows of the whole gallery for one block of anchors."""
@@ -63,18 +64,48 @@ def _search(
     best = scores.long()
     for first in range(0, len(gallery), block):
         columns = slice(first, first + block)
-        same = anchor_group[:, None] == gallery_group[columns]  # (b, c)
-        fresh = _allowed(similarity(anchors, gallery[columns]), same, below)
-        top = _top(fresh, k)
-        scores, best = _merge(scores, best, fresh.gather(1, top), top + first, k)
+        fresh = similarity(anchors, gallery[columns])
+        few = _few(fresh, scores[:, -1], anchor_group, gallery_group[columns], below) if scores.shape[1] == k else None
+        if few is not None:
+            found, rows = few
+        else:
+            fresh = _allowed(fresh, anchor_group[:, None] == gallery_group[columns], below)
+            rows = _top(fresh, k)
+            found = fresh.gather(1, rows)
+        scores, best = _merge(scores, best, found, rows + first, k)
     return best.masked_fill(scores == -torch.inf, -1)
 
 
-def _allowed(scores: Tensor, forbidden: Tensor, below: Tensor) -> Tensor:
+def _few(
+    scores: Tensor, border: Tensor, anchor_group: Tensor, gallery_group: Tensor, below: Tensor | None
+) -> tuple[Tensor, Tensor] | None:
+    """Return scores and columns, `(b, w)`, that pass the `(b,)` k-th best so far; None where those are not few.
+
+    After the first blocks hardly any do: one comparison then takes the place of a selection, and what is forbidden has
+    to be looked at among them alone. Filled up with -inf.
+    """
+    better = scores > border[:, None]  # of equals the earlier ones stay
+    if below is not None:
+        better &= scores < below[:, None]
+    rows, columns = better.nonzero(as_tuple=True)
+    if len(rows) * _FEW > scores.numel():
+        return None
+    values = scores[rows, columns]
+    keep = (values < torch.inf) & (anchor_group[rows] != gallery_group[columns])
+    rows, columns, values = rows[keep], columns[keep], values[keep]
+    counts = torch.bincount(rows, minlength=len(scores))
+    width = int(counts.max())
+    place = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
+    found = scores.new_full((len(scores), width), -torch.inf)
+    where = columns.new_zeros((len(scores), width))
+    found[rows, place], where[rows, place] = values, columns
+    return found, where
+
+
+def _allowed(scores: Tensor, forbidden: Tensor, below: Tensor | None) -> Tensor:
     """Return `(b, c)` scores with -inf for those forbidden or not below the `(b,)` bounds."""
-    if not scores.max() < below.min():  # a pass that the unbounded search seldom needs; NaN fails the comparison
-        forbidden = forbidden | ~(scores < below[:, None])
-    return torch.where(forbidden, -torch.inf, scores)
+    bounds = torch.inf if below is None else below[:, None]
+    return torch.where(forbidden | ~(scores < bounds), -torch.inf, scores)
 
 
 def _top(scores: Tensor, k: int) -> Tensor:

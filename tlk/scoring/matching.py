@@ -10,7 +10,6 @@ Source: Huang and Jebara, *Approximating the Permanent with Belief Propagation*,
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 ABSENT = -1  # in lists of unequal length: no candidate here
 _ROUNDS = 200
@@ -67,6 +66,8 @@ def fit_temperature(cases: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) 
     A case is `(n, m)` scores, `(n, m)` lists and the `(n,)` positions of the truths; its lists make a matching of their
     own. What is scored with the temperature must not be among them.
     """
+
+    from scipy.optimize import minimize_scalar  # a third of a second, which a prediction does not need
 
     def loss(log_temperature: float) -> float:
         chances = [

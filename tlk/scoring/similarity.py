@@ -8,6 +8,7 @@ import numpy as np
 from tlk.metrics import TIE
 
 _BLOCK = 1024
+_NUMBERS = 1 << 18  # they stay in the processor's cache
 
 Comparison = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -41,9 +42,13 @@ COSINE = Scorer()
 
 
 def list_similarities(
-    queries: np.ndarray, gallery: np.ndarray, lists: np.ndarray, scorer: Scorer = COSINE, block: int = _BLOCK
+    queries: np.ndarray, gallery: np.ndarray, lists: np.ndarray, scorer: Scorer = COSINE, numbers: int = _NUMBERS
 ) -> np.ndarray:
-    """Return the `(n, m)` similarities of `(n, d)` queries with their lists: `(n, m)` rows of the `(g, d)` gallery."""
+    """Return the `(n, m)` similarities of `(n, d)` queries with their lists: `(n, m)` rows of the `(g, d)` gallery.
+
+    No more than so many `numbers` of the candidates, or those of one list, are looked at together.
+    """
+    block = max(1, numbers // (lists.shape[1] * gallery.shape[1]))
     parts = [
         scorer.compare(queries[start : start + block, None], gallery[lists[start : start + block]])
         for start in range(0, len(queries), block)
@@ -51,16 +56,24 @@ def list_similarities(
     return np.concatenate(parts)
 
 
-def count_beating(queries: np.ndarray, gallery: np.ndarray, scorer: Scorer = COSINE, block: int = _BLOCK) -> np.ndarray:
+def count_beating(
+    queries: np.ndarray, gallery: np.ndarray, scorer: Scorer = COSINE, block: tuple[int, int] = (_BLOCK, 8 * _BLOCK)
+) -> np.ndarray:
     """Return for each of `(n, d)` queries how many other gallery rows score at least as high as its truth, row i.
 
-    Scores closer than `TIE` are ties, and ties count against us: a collapsed embedding beats nothing.
+    Scores closer than `TIE` are ties, and ties count against us: a collapsed embedding beats nothing. Memory is bounded
+    by the block of queries and gallery rows, never by n × m.
     """
     beating = np.empty(len(queries), np.int64)
-    for start in range(0, len(queries), block):
-        rows = slice(start, start + block)
-        scores = scorer.similarity(queries[rows], gallery)
-        own = scores[np.arange(len(scores)), np.arange(start, start + len(scores))]
-        at_least = ~(scores < own[:, None] - TIE)  # NaN counts against us, too
-        beating[rows] = at_least.sum(axis=1) - 1  # the truth itself
+    for start in range(0, len(queries), block[0]):
+        rows = np.arange(start, min(start + block[0], len(queries)))
+        own = scorer.similarity(queries[rows], gallery[rows]).diagonal()
+        lower = np.zeros(len(rows), np.int64)
+        for first in range(0, len(gallery), block[1]):
+            part = gallery[first : first + block[1]]
+            below = scorer.similarity(queries[rows], part) < own[:, None] - TIE  # NaN counts against us, too
+            inside = (rows >= first) & (rows < first + len(part))
+            below[inside, rows[inside] - first] = True  # the truth itself does not beat itself
+            lower += below.sum(axis=1, dtype=np.int32)
+        beating[rows] = len(gallery) - lower
     return beating

@@ -3,42 +3,65 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from tlk.constants import DEFAULT_RECIPE
 from tlk.data.competition import Competition
-from tlk.embeddings.embed import fill
+from tlk.data.reader import ImageReader
+from tlk.embeddings.embed import embed, fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
+from tlk.embeddings.store import VectorStore
+from tlk.embeddings.views import Embedder
 from tlk.errors import UserError
+from tlk.files import replacing, write_text
+from tlk.processes import rank, world_size
 from tlk.recipe import load_members, load_recipe
 from tlk.recipe_schema import EnsembleRecipe, Recipe, backbone_of
-from tlk.workflows.inputs import build_embedder, choose_device
+from tlk.tables import format_table
+from tlk.workflows.inputs import announcement, build_embedder, choose_device
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What was embedded: images in all, computed now, views of each, seconds for computing."""
+    """What was embedded: images in all, computed now by this process, views of each, seconds for computing."""
 
     images: int
     computed: int
     views: int
     seconds: float
+    exported: tuple[Path, ...]  # files
 
 
 def fill_store(
-    workspace: Workspace, recipe: str | None, backbone: str | None, device: str, reporter: Reporter
+    workspace: Workspace,
+    recipe: str | None,
+    backbone: str | None,
+    device: str,
+    reporter: Reporter,
+    export: Path | None = None,
 ) -> Filled:
-    """Embed every image of the data with a recipe's views, or with one view of a backbone: its own embedding."""
+    """Embed every image of the data with a recipe's views, or with one view of a backbone: its own embedding.
+
+    Of several processes each computes its share. With `export`, the vectors are also written into that folder, one
+    .npy a view, beside `ids.csv` with an image a row.
+
+    Raises:
+        UserError: there are no images, the backbone cannot be had, or several processes are to export.
+    """
+    if export is not None and world_size() > 1:
+        raise UserError("--export: several processes do not wait for each other\nexport afterwards, with one")
     parameters = _parameters(recipe, backbone)
     paths = image_paths(workspace.competition())
     if not paths:
         raise UserError(
             f"{workspace.data} has no images in train/ or test/\npoint --data at a competition's folder or zip"
         )
-    return _fill(parameters, paths, workspace, choose_device(device), reporter)
+    return _fill(parameters, paths, workspace, choose_device(device), reporter, export)
 
 
 def fill_views(
@@ -60,16 +83,34 @@ def _fill(
     workspace: Workspace,
     device: torch.device,
     reporter: Reporter,
+    export: Path | None = None,
 ) -> Filled:
     """Fill the store with the views of all `parameters`, each backbone in one pass."""
-    reader = workspace.reader(workspace.competition(), passes=1)
-    embedders = [build_embedder(joined, device) for joined in _joined(parameters)]
-    started, computed = time.perf_counter(), 0
+    reader, store = workspace.reader(workspace.competition(), passes=1), workspace.store()
+    embedders = [build_embedder(joined, device, workspace.exports) for joined in _joined(parameters)]
+    started, computed, announce = time.perf_counter(), 0, announcement(store, reporter)
     for embedder in embedders:
         with reporter.track("embedding") as progress:
-            computed = max(computed, fill(embedder, reader, paths, workspace.store(), progress))
+            share = (rank(), world_size())
+            computed = max(computed, fill(embedder, reader, paths, store, progress, announce, share))
+    seconds = time.perf_counter() - started
     views = sum(len(embedder.views) for embedder in embedders)
-    return Filled(len(paths), computed, views, time.perf_counter() - started)
+    exported = [file for embedder in embedders if export for file in _export(embedder, reader, paths, store, export)]
+    return Filled(len(paths), computed, views, seconds, tuple(dict.fromkeys(exported)))
+
+
+def _export(
+    embedder: Embedder, reader: ImageReader, paths: Sequence[str], store: VectorStore, folder: Path
+) -> list[Path]:
+    """Write the vectors of each view, `(n, d)` float16, and the images that their rows are of."""
+    files = []
+    for view, vectors in zip(embedder.views, embed(embedder, reader, paths, store), strict=True):
+        files.append(folder / f"{store.folder_of(view).name}.npy")
+        with replacing(files[-1]) as file:
+            np.save(file, vectors, allow_pickle=False)
+    rows = [[str(row), str(Path(path).parent), Path(path).stem] for row, path in enumerate(paths)]
+    write_text(folder / "ids.csv", format_table(("row", "folder", "id"), rows))
+    return [*files, folder / "ids.csv"]
 
 
 def _joined(parameters: Sequence[EmbeddingParameters]) -> list[EmbeddingParameters]:

@@ -15,8 +15,10 @@ from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.metrics import paired_interval
 from tlk.recipe_schema import Blending, EnsembleRecipe, Member, Weighting
-from tlk.scoring.blend import features, fit_folds, fit_weights
+from tlk.scoring.blend import features
+from tlk.scoring.weights import fit_folds, fit_weights
 from tlk.workflows.blend import Blend, BlendedMember, with_weights
+from tlk.workflows.calibration import calibrate
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.partial import choose_place, complete, open_partial
@@ -110,7 +112,7 @@ def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str
     seconds = float(sum(member.numbers()["seconds"] for member in kept))
     oof = run.out_of_fold()
     numbers = describe(name, recipe.name, outcomes(oof), min(TOPK, oof.list_length), seconds)
-    write_json(run.folder / "manifest.json", _manifest(kept, recipe))
+    write_json(run.folder / "manifest.json", _manifest(kept, recipe) | {"calibration": calibrate(oof).model_dump()})
     for member in members:
         if member.name not in {other.name for other in kept}:
             shutil.rmtree(member.folder)

@@ -1,27 +1,18 @@
 """Candidate lists, scored by all models of a run, or of an ensemble's members."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from accelerate import Accelerator
 
-from tlk.errors import UserError
-from tlk.models.base import Model
+from tlk.models.registry import MODELS
 from tlk.recipe_schema import Recipe
 from tlk.scoring.blend import features
-from tlk.scoring.similarity import list_similarities
-from tlk.training.accelerator import make_accelerator
-from tlk.training.embed import embed_images
-from tlk.training.inputs import Inputs
-from tlk.training.models import load_model
-from tlk.training.scorer import scorer_of
+from tlk.scoring.similarity import COSINE, Scorer, list_similarities
 from tlk.workflows.blend import Blend
-from tlk.workflows.inputs import input_maker
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run
-from tlk.workflows.sampled_lists import SampledLists
+from tlk.workflows.run_embeddings import RunEmbeddings
 from tlk.workflows.workspace import Workspace
 
 
@@ -29,7 +20,7 @@ from tlk.workflows.workspace import Workspace
 class Lists:
     """Candidate lists as images: paths of the queries, then of the gallery, and `(n, m)` rows of the gallery."""
 
-    paths: Sequence[str]
+    paths: list[str]
     rows: np.ndarray
 
 
@@ -41,7 +32,7 @@ class Scored:
     models: int
 
 
-def score_lists(run: Run, lists: Lists, workspace: Workspace, device: torch.device, reporter: Reporter) -> Scored:
+def score_lists(run: Run, lists: Lists, workspace: Workspace, device: str, reporter: Reporter) -> Scored:
     """Score each list by itself with every model of the run.
 
     The models live in spaces of their own: their scores are averaged, each in the deviations that its out-of-fold
@@ -53,31 +44,17 @@ def score_lists(run: Run, lists: Lists, workspace: Workspace, device: torch.devi
     blend = run.blend()
     if blend is not None:
         return _blended(run, blend, lists, workspace, device, reporter)
-    recipe = run.recipe()
-    assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble has a blend
-    maker = input_maker(recipe, device)
-    if maker.identity != run.manifest()["embedding"]:
-        raise UserError(
-            f"run {run.name} was trained with other {'weights' if recipe.uses_backbone else 'code or settings'}\n"
-            "bring the former ones back, or train again"
-        )
-    models = run.models()
-    deviations = SampledLists.of(run.out_of_fold()).deviations()
-    scales = deviations if len(models) == len(deviations) else [deviations.mean()]
-    reader = workspace.reader(workspace.competition(), passes=len(models) if recipe.pixels else 1)
-    inputs, given = maker.make(reader, lists.paths, workspace.store(), reporter)
-    accelerator = make_accelerator(device, recipe.training.precision if recipe.training else "fp32")
-    total = np.zeros(lists.rows.shape)
-    with reporter.track(f"scoring with {run.name}") as progress:
-        for number, (path, scale) in enumerate(zip(models, scales, strict=True)):
-            total += _scores(load_model(recipe, given, path), inputs, lists, accelerator) / scale
-            progress(number + 1, len(models), "")
-    return Scored(total / len(models), len(models))
+    deviations, count = np.array(run.calibration().deviations), len(run.models())
+    scales = deviations if len(deviations) == count else [deviations.mean()]
+    total, queries = np.zeros(lists.rows.shape), len(lists.rows)
+    embedded = _embedded(run, lists, workspace, device, reporter)
+    for scale, (embeddings, scorer) in zip(scales, embedded, strict=True):
+        scores = list_similarities(embeddings[:queries], embeddings[queries:], lists.rows, scorer)
+        total += scores.astype(np.float64) / scale
+    return Scored(total / count, count)
 
 
-def _blended(
-    run: Run, blend: Blend, lists: Lists, workspace: Workspace, device: torch.device, reporter: Reporter
-) -> Scored:
+def _blended(run: Run, blend: Blend, lists: Lists, workspace: Workspace, device: str, reporter: Reporter) -> Scored:
     total, models = np.zeros(lists.rows.shape), 0
     for member in blend.members:
         if member.weight == 0:  # one that helped in some folds alone
@@ -88,9 +65,18 @@ def _blended(
     return Scored(total, models)
 
 
-def _scores(model: Model, inputs: Inputs, lists: Lists, accelerator: Accelerator) -> np.ndarray:
-    """Return one model's `(n, m)` float64 scores; the queries are the first of the images."""
-    images, count = np.arange(len(lists.paths)), len(lists.rows)
-    model.to(accelerator.device)
-    embeddings = embed_images(model, inputs.reduced(model, images), images, accelerator).cpu().numpy()
-    return list_similarities(embeddings[:count], embeddings[count:], lists.rows, scorer_of(model)).astype(np.float64)
+def _embedded(
+    run: Run, lists: Lists, workspace: Workspace, device: str, reporter: Reporter
+) -> Iterator[tuple[np.ndarray, Scorer]]:
+    """Yield each model's embeddings of the lists' images, and how it compares them."""
+    recipe = run.recipe()
+    assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble has a blend
+    reader = workspace.reader(workspace.competition(), passes=len(run.models()) if recipe.pixels else 1)
+    if "embeddings" in MODELS[recipe.model["name"]].gives:
+        stored = RunEmbeddings(run, reader, lists.paths, workspace)
+        stored.compute(device, reporter)
+        yield from ((stored.read(view), COSINE) for view in stored.views)
+    else:
+        from tlk.workflows.run_models import embeddings_and_scorers
+
+        yield from embeddings_and_scorers(run, reader, lists.paths, workspace, device, reporter)

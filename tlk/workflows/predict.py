@@ -11,12 +11,9 @@ from tlk.files import write_text
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
-from tlk.workflows.check_data import check_data
-from tlk.workflows.inputs import choose_device
 from tlk.workflows.list_scores import Lists, score_lists
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
-from tlk.workflows.sampled_lists import SampledLists
 from tlk.workflows.workspace import Workspace
 
 _CERTAIN = 20  # deviations by which a known answer stands above its list
@@ -53,6 +50,10 @@ def predict(
     Raises:
         UserError: no such run, or the data's test half is faulty.
     """
+    if device not in ("auto", "cpu"):
+        from tlk.workflows.inputs import choose_device
+
+        choose_device(device)  # said now, even where the store has all that is needed
     competition = workspace.competition()
     lists = competition.test_lists()
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
@@ -70,7 +71,7 @@ def predict(
     if recipe.matching and matching is None and not one_to_one:
         reporter.note("the lists are not one-to-one: each is scored by itself, without matching")
     known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
-    scored = score_lists(run, Lists(paths, rows), workspace, choose_device(device), reporter)
+    scored = score_lists(run, Lists(paths, rows), workspace, device, reporter)
     scores = scored.scores - scored.scores.mean(axis=1, keepdims=True)
     collapsed = np.ptp(scores, axis=1) == 0
     if collapsed.any():
@@ -81,7 +82,7 @@ def predict(
     for row, column in known:
         scores[row, column] = scores[row].max() + _CERTAIN * scores.std()
     if matched:
-        scores = match(scores, rows, SampledLists.of(run.out_of_fold()).temperature())
+        scores = match(scores, rows, run.calibration().temperature)
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     write_text(target, format_submission(lists.queries, scores))
     return Prediction(run, target, len(lists), scored.models, matched, len(known))
@@ -95,6 +96,8 @@ def _known(workspace: Workspace, lists: CandidateLists, reporter: Reporter) -> l
     """Return row and column of the candidates that training pairs give away."""
     if not workspace.competition().has_train():
         raise UserError(f"--known-pairs: {workspace.data} has no training pairs\nleave it out, or bring the train half")
+    from tlk.workflows.check_data import check_data
+
     rows = {query: row for row, query in enumerate(lists.queries)}
     leaks = check_data(workspace, reporter)["leaks"]
     return [(rows[x["query"]], lists.candidates[rows[x["query"]]].index(x["candidate"])) for x in leaks]

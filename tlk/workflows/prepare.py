@@ -50,7 +50,7 @@ def prepare(
     reporter: Reporter,
     clock: Clock,
 ) -> Prepared:
-    """Read the data, make or read the folds, and embed what the store lacks: the first process alone, then all."""
+    """Read the data, make or read the folds, and embed what the store lacks, each of several processes its share."""
     passes = 2 if folds_file is None or recipe.pixels is not None else 1
     reader = workspace.reader(competition, passes=passes)
     with accelerator.main_process_first():
@@ -67,6 +67,10 @@ def prepare(
             f"recipe {recipe.name}: pseudo_pairs needs images in test/left and in test/right\n"
             "bring the test half, or train without: --set pseudo_pairs=false"
         )
+    if accelerator.num_processes > 1:
+        share = (accelerator.process_index, accelerator.num_processes)
+        maker.fill(reader, [*paths, *more], workspace.store(), reporter, share)
+        accelerator.wait_for_everyone()
     with accelerator.main_process_first():
         inputs, given = maker.make(reader, [*paths, *more], workspace.store(), reporter)
     clock.stop("embedding")

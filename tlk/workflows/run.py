@@ -14,6 +14,7 @@ from tlk.files import write_json, write_text
 from tlk.recipe import parse_recipe
 from tlk.recipe_schema import AnyRecipe
 from tlk.workflows.blend import Blend, blended
+from tlk.workflows.calibration import Calibration, calibrate
 from tlk.workflows.out_of_fold import OutOfFold
 
 PARTIAL = ".partial"  # the ending of a run's folder until the run is complete
@@ -82,12 +83,19 @@ class Run:
         """Return where the model of `fold` lies."""
         return self.folder / f"fold{fold}" / "model.safetensors"
 
+    def calibration(self) -> Calibration:
+        """Return the scales of the run's scores: as the manifest has them, or found anew out-of-fold."""
+        try:
+            return Calibration.model_validate(self.manifest().get("calibration"))
+        except ValueError:
+            return calibrate(self.out_of_fold())
+
     def models(self) -> list[Path]:
         """Return the models that `predict` uses: the refitted one alone if there is one, else one for every fold."""
         refitted = self.folder / "refit" / "model.safetensors"
         if refitted.exists():
             return [refitted]
-        return [self.model(fold) for fold in range(int(self.out_of_fold().fold.max()) + 1)]
+        return [self.model(fold) for fold in range(len(self.calibration().deviations))]
 
     def blend(self) -> Blend | None:
         """Return how the members of an ensemble are blended; None for a run of a single recipe."""

@@ -11,6 +11,7 @@ from tlk.training.accelerator import make_accelerator, require_tracker
 from tlk.training.examples import Examples
 from tlk.training.models import save_model
 from tlk.training.train import Trainer
+from tlk.workflows.calibration import calibrate
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.inputs import choose_device, input_maker
 from tlk.workflows.manifest import Clock, manifest
@@ -41,7 +42,7 @@ def train_one(
     reporter = reporter if accelerator.is_main_process else Silent()
     competition = workspace.competition()
     pairs = competition.train_pairs()
-    maker = input_maker(recipe, device)
+    maker = input_maker(recipe, device, workspace.exports)
     place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
     accelerator.wait_for_everyone()  # all have looked before the first one makes the folder
     given = prepare(workspace, options.folds, competition, pairs, recipe, maker, accelerator, reporter, clock)
@@ -60,7 +61,7 @@ def train_one(
     if accelerator.is_main_process:
         oof.write(run.folder / "oof.npz")
         made = manifest(given.data, given.folds_path, recipe, accelerator, maker.identity, clock)
-        write_json(run.folder / "manifest.json", made)
+        write_json(run.folder / "manifest.json", made | {"calibration": calibrate(oof).model_dump()})
         write_json(run.folder / "metrics.json", numbers)
         complete(run, place)
     accelerator.wait_for_everyone()

@@ -40,6 +40,11 @@ class Workspace:
         """Open the embedding store."""
         return VectorStore(self.cache / "vectors")
 
+    @property
+    def exports(self) -> Path:
+        """Where networks lie that were exported for a faster engine."""
+        return self.cache / "exports"
+
     def reader(self, competition: Competition, passes: int) -> ImageReader:
         """Return a reader of the data's images; pixels are kept only where there will be another pass over them.
 

@@ -1,0 +1,123 @@
+"""Engines: how a graph is run on a device. PyTorch is always there; on CPUs OpenVINO is several times as fast."""
+
+import logging
+import math
+import os
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import psutil
+import torch
+from accelerate.utils.memory import should_reduce_batch_size
+from torch import nn
+
+from tlk.backbones.precision import native_precision
+from tlk.embeddings.graph import Graph
+from tlk.errors import UserError
+
+LOG = logging.getLogger("tlk")
+ENGINES = ("auto", "torch", "openvino")
+_ACTIVATIONS = 4  # of the largest size that are alive at a time
+
+
+class Engine(Protocol):
+    """Runs a graph; safe to call from several threads."""
+
+    def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return one `(b, d)` float32 array a tap of `(b, h, w, 3)` uint8 pixels."""
+
+
+class TorchEngine:
+    """Plain PyTorch, on any device: the oracle that the other engine is held to."""
+
+    def __init__(self, graph: Graph, device: torch.device) -> None:
+        self._graph: Any = graph.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device = device
+
+    def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return one `(b, d)` float32 array a tap of `(b, h, w, 3)` uint8 pixels; out of memory, in two halves."""
+        try:
+            with _autocast(self._device):
+                return self.exact(pixels)
+        except RuntimeError as error:
+            if len(pixels) == 1 or not should_reduce_batch_size(error):
+                raise
+        halves = [self(half) for half in np.array_split(pixels, 2)]
+        return [np.concatenate(parts) for parts in zip(*halves, strict=True)]
+
+    @torch.inference_mode()
+    def exact(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return the same in the network's own precision."""
+        batch = torch.from_numpy(pixels)
+        if self._device.type == "cuda":
+            batch = batch.pin_memory()
+        outputs = self._graph(batch.to(self._device, non_blocking=True))
+        return [output.cpu().numpy() for output in outputs]
+
+
+def _autocast(device: torch.device) -> AbstractContextManager[Any]:
+    precision = native_precision(device)
+    return nullcontext() if precision == torch.float32 else torch.autocast(device.type, dtype=precision)
+
+
+def largest_batch(graph: Graph, size: tuple[int, int], device: torch.device, parallel: int) -> int:
+    """Return how many pictures of `(h, w)` pixels to run at a time: a power of two, at most 32, on a GPU 256.
+
+    `parallel` batches may take no more than a quarter of the free memory, if a picture takes as much as a network's
+    largest activation a few times over.
+    """
+    largest = 0
+
+    def look(module: nn.Module, inputs: Any, output: Any) -> None:
+        nonlocal largest
+        largest = max(largest, output.numel() if isinstance(output, torch.Tensor) else 0)
+
+    handles = [module.register_forward_hook(look) for module in graph.network.modules()]
+    with torch.inference_mode():
+        graph.network(torch.zeros(1, 3, *size))
+    for handle in handles:
+        handle.remove()
+    if device.type == "cuda":
+        free, most = torch.cuda.mem_get_info(device)[0], 256
+    else:
+        free, most = psutil.virtual_memory().available, 32
+    fitting = free / 4 / parallel / (_ACTIVATIONS * 4 * max(1, largest))
+    return min(most, 1 << int(math.log2(max(1.0, fitting))))
+
+
+def engine_name(device: torch.device) -> str:
+    """Return which engine runs on `device`: what TLK_ENGINE says, by default OpenVINO on CPUs where it is installed.
+
+    Raises:
+        UserError: TLK_ENGINE is none of the engines, or names one that this machine does not have.
+    """
+    asked = os.environ.get("TLK_ENGINE") or "auto"
+    if asked not in ENGINES:
+        raise UserError(f"TLK_ENGINE={asked}: no such engine\nset it to one of {', '.join(ENGINES)}")
+    there = find_spec("openvino") is not None
+    if asked == "openvino" and not (there and device.type == "cpu"):
+        why = "it is not installed: pip install 'tlk[cpu]'" if not there else f"it does not run on {device.type}"
+        raise UserError(f"TLK_ENGINE=openvino: {why}\nset it to auto")
+    return "openvino" if asked != "torch" and there and device.type == "cpu" else "torch"
+
+
+def build_engine(
+    name: str, graph: Graph, device: torch.device, shape: tuple[int, int, int, int], exports: Path
+) -> Engine:
+    """Return the engine called `name` for batches of `(b, h, w, 3)`; what it exports is kept in the folder `exports`.
+
+    A network that OpenVINO cannot take, or computes otherwise than PyTorch, is run by PyTorch, and a line says so.
+    """
+    plain = TorchEngine(graph, device)
+    if name == "torch":
+        return plain
+    from tlk.embeddings import openvino_engine
+
+    try:
+        return openvino_engine.load(graph, plain.exact, shape, exports)
+    except openvino_engine.CannotExport as error:
+        LOG.warning("OpenVINO cannot run this network (%s): PyTorch does, more slowly", error)
+        return plain

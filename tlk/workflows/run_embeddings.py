@@ -1,0 +1,86 @@
+"""What a run's models make of images, kept in the store like any other view: a second prediction computes nothing."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import tlk
+from tlk.data.images import DECODER
+from tlk.data.reader import ImageReader
+from tlk.embeddings.views import View, digest
+from tlk.errors import UserError, damaged_run
+from tlk.processes import cores
+from tlk.workflows.progress import Reporter
+from tlk.workflows.run import Run
+from tlk.workflows.workspace import Workspace
+
+
+class RunEmbeddings:
+    """The embeddings of some images by all models of a run, read from the store one model at a time.
+
+    Made without torch: only what the store lacks needs it.
+    """
+
+    def __init__(self, run: Run, reader: ImageReader, paths: list[str], workspace: Workspace) -> None:
+        self._run = run
+        self._reader = reader
+        self._paths = paths
+        self._workspace = workspace
+        self._store = workspace.store()
+        self._keys = reader.keys(paths)
+        self.views = views_of(run)
+
+    def compute(self, device: str, reporter: Reporter) -> None:
+        """Let the models embed what the store lacks.
+
+        Raises:
+            UserError: a backbone or a model is not what the run was trained with.
+        """
+        lacking = np.any([self._store.missing(view, self._keys) for view in self.views], axis=0)
+        _, first = np.unique(self._keys, return_index=True)
+        paths = [self._paths[i] for i in np.sort(first) if lacking[i]]
+        if paths:
+            from tlk.workflows.run_models import embed_with_models
+
+            embed_with_models(self._run, self.views, self._reader, paths, self._workspace, device, reporter)
+
+    def read(self, view: View) -> np.ndarray:
+        """Return the `(n, e)` float32 embeddings that a model has made.
+
+        Raises:
+            UserError: what was stored has been damaged meanwhile.
+        """
+        vectors = self._store.read(view, self._keys)
+        if vectors is None:
+            what = f"what {view.name} had in {self._store.folder} was damaged and has been removed"
+            raise UserError(f"{what}\nrun the same command again: it is made anew")
+        return vectors.astype(np.float32)
+
+
+def views_of(run: Run) -> list[View]:
+    """Return the view of each of the run's models; a model, a recipe or a line of code that changes makes another."""
+    models = run.models()
+    with ThreadPoolExecutor(cores()) as pool:
+        contents = list(pool.map(_content, models))
+    common = (
+        ("embedding", str(run.manifest()["embedding"])),
+        ("recipe", digest([(run.folder / "recipe.toml").read_bytes()])),
+        ("code", digest(file.read_bytes() for file in sorted(Path(tlk.__file__).parent.rglob("*.py")))),
+        ("decoder", DECODER),
+        ("libraries", ", ".join(f"{library} {version(library)}" for library in ("timm", "torch", "numpy"))),
+    )
+    return [
+        View(f"run {run.name} {path.parent.name}", (("model", content), *common))
+        for path, content in zip(models, contents, strict=True)
+    ]
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise damaged_run(path.parent.parent, f"cannot read {path}: {error.strerror}") from error
