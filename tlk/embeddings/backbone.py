@@ -14,10 +14,9 @@ from torch import nn
 
 from tlk.backbones import stages as backbone_stages
 from tlk.backbones.load import load_resized
-from tlk.backbones.precision import native_precision
 from tlk.data.images import DECODER
 from tlk.embeddings import graph, stages
-from tlk.embeddings.engine import Engine, build_engine, engine_name, largest_batch
+from tlk.embeddings.engine import Engine, build_engine, engine_name, largest_batch, precision_on
 from tlk.embeddings.graph import Graph
 from tlk.embeddings.schema import ViewOfBackbone
 from tlk.embeddings.stages import tap_stages
@@ -73,7 +72,7 @@ class BackboneEmbedder:
             "code": digest(Path(module.__file__ or "").read_bytes() for module in modules),
             "decoder": DECODER,
             "input": f"{self._width}x{self._height} {self._resample.name} {scaling}",
-            "precision": str(native_precision(self._device)),
+            "precision": str(precision_on(self._device)),
             "libraries": ", ".join(
                 f"{library} {version(library)}" for library in dict.fromkeys(("timm", "torch", self._engine_name))
             ),
@@ -91,7 +90,9 @@ class BackboneEmbedder:
     def batch_size(self) -> int:
         """How many images one pass takes: no more than fit into memory."""
         if not self._batch_size:
-            self._batch_size = largest_batch(self._graph, (self._height, self._width), self._device, self.parallel)
+            self._batch_size = largest_batch(
+                self._engine_name, self._graph, (self._height, self._width), self._device, self.parallel
+            )
         return self._batch_size
 
     def prepare(self, image: np.ndarray) -> np.ndarray:

@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from tlk.backbones.precision import native_precision
 from tlk.embeddings.graph import Graph
 from tlk.processes import cores
 
 Outputs = list[np.ndarray]
 
-_PRECISIONS = {torch.bfloat16: "bf16", torch.float32: "f32"}
-_EXACT = 1e-3  # the largest difference of an export in full precision, as a share of a vector's length
+_EXACT = 1e-3  # the largest difference, as a share of a vector's length
 
 
 class CannotExport(Exception):  # noqa: N818  # no error: PyTorch runs what this cannot
@@ -33,14 +31,14 @@ class CannotExport(Exception):  # noqa: N818  # no error: PyTorch runs what this
 class OpenVinoEngine:
     """A compiled graph for batches of one size; smaller ones are filled up."""
 
-    def __init__(self, path: Path, precision: str) -> None:
+    def __init__(self, path: Path) -> None:
         import openvino
 
         threads = cores()
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": "f32",  # left alone it takes bfloat16 where the processor has it
         }
         model = openvino.Core().compile_model(path / "graph.xml", "CPU", settings)
         self.parallel = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
@@ -70,7 +68,7 @@ def load(graph: Graph, exact: Callable[[np.ndarray], Outputs], shape: tuple[int,
     """
     if not (exports / "graph.xml").exists():
         _export(graph, exact, shape, exports)
-    return OpenVinoEngine(exports, _PRECISIONS[native_precision(torch.device("cpu"))])
+    return OpenVinoEngine(exports)
 
 
 def _export(graph: Graph, exact: Callable[[np.ndarray], Outputs], shape: tuple[int, ...], exports: Path) -> None:
@@ -81,7 +79,7 @@ def _export(graph: Graph, exact: Callable[[np.ndarray], Outputs], shape: tuple[i
     beside = Path(tempfile.mkdtemp(dir=exports.parent, prefix=".export-"))
     try:
         _write(graph, pixels, beside)
-        for ours, theirs in zip(OpenVinoEngine(beside, "f32")(pixels), expected, strict=True):
+        for ours, theirs in zip(OpenVinoEngine(beside)(pixels), expected, strict=True):
             largest = np.linalg.norm(theirs, axis=1).max()
             if not np.abs(ours - theirs).max() <= _EXACT * largest:
                 raise CannotExport("its export gives other vectors")
