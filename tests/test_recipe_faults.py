@@ -99,6 +99,10 @@ def changed(*changes: dict[str, Any], model: str) -> dict[str, Any]:
             "training.accumulate: loss info_nce compares pairs, so each part needs two of them",
         ),
         (
+            changed(POOLED, LEARNS, model="adapters") | {"model": {"name": "adapters", "groups": ((0,), (99,))}},
+            "model.groups: there is no view 99",
+        ),
+        (
             changed(LEARNS, {"mining": {"name": "hard"}, "training": {"fresh_negatives": False}}, model="adapter"),
             "training.fresh_negatives: mined negatives are always drawn anew",
         ),

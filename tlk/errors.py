@@ -13,8 +13,11 @@ class UserError(Exception):
 
 def damaged_run(folder: Path, what: str) -> UserError:
     """Return the error for a run of which something cannot be used: `what` names the file and the fault."""
+    while folder.parent.name == "members":  # an ensemble keeps its members' files
+        folder = folder.parent.parent
     name = folder.name.removesuffix(".partial")
-    return UserError(f"{what}\ndelete {folder}, or train it anew: tlk train RECIPE --run {name} --overwrite")
+    again = f"tlk train RECIPE --run {name} --overwrite, or tlk ensemble likewise"
+    return UserError(f"{what}\ndelete {folder}, or make the run anew: {again}")
 
 
 def summarise(faults: Sequence[str], shown: int = 3) -> str:

@@ -29,7 +29,7 @@ def load_recipe(name: str, settings: Sequence[str] = (), backbone: str | None = 
         _apply(document, setting)
     if backbone is not None:
         _use_backbone(document, name, backbone)
-    return parse_recipe(document, f"recipe {name}", _remedy(settings))
+    return parse_recipe(document, f"recipe {name}", _remedy(name, settings))
 
 
 def recipe_text(name: str) -> str:
@@ -88,13 +88,20 @@ def load_members(ensemble: EnsembleRecipe) -> list[Recipe]:
     Raises:
         UserError: there is no such recipe, it has faults, or it is an ensemble itself.
     """
-    found = []
+    found: list[Recipe] = []
     for member in ensemble.members:
-        recipe = load_recipe(member.recipe, member.settings)
+        try:
+            recipe = load_recipe(member.recipe, member.settings)
+        except UserError as error:
+            raise UserError(f"recipe {ensemble.name}, member {member.run}: {error}") from error
         if recipe.uses_backbone and ensemble.backbone is not None:
             recipe = load_recipe(member.recipe, member.settings, ensemble.backbone)
         if isinstance(recipe, EnsembleRecipe):
-            raise UserError(f"members: {member.recipe} is an ensemble itself\nname the recipes that it is made of")
+            what = f"recipe {ensemble.name}: member {member.recipe} is an ensemble itself"
+            raise UserError(f"{what}\nname the recipes that it is made of")
+        if found and recipe.split != found[0].split:
+            what = f"recipe {ensemble.name}: members {found[0].name} and {recipe.name} have different splits"
+            raise UserError(f"{what}\ngive all the same: settings = ['split=\"folds\"']")
         found.append(recipe.model_copy(update={"scored": None}))
     return found
 
@@ -127,12 +134,12 @@ def _apply(document: dict[str, Any], setting: str) -> None:
         table[path[-1]] = value  # a bare word
 
 
-def _remedy(settings: Sequence[str]) -> str:
+def _remedy(name: str, settings: Sequence[str]) -> str:
     """Return what to do about faults; who names another loss or model keeps keys that it may not know."""
     keys = [setting.partition("=")[0].strip() for setting in settings]
     parts = [key.removesuffix(".name") for key in keys if key.endswith(".name")]
     whole = f"; take another {parts[0]} whole: --set '{parts[0]}={{name=\"…\"}}'" if parts else ""
-    return f"see its keys: tlk recipes NAME{whole}"
+    return f"see its keys: tlk recipes {name}{whole}" if not name.endswith(".toml") else f"mend it there{whole}"
 
 
 def _use_backbone(document: dict[str, Any], name: str, backbone: str) -> None:

@@ -108,6 +108,10 @@ def _misfits(recipe: Recipe) -> list[str]:
         faults.append(f"pseudo_pairs: loss {recipe.loss['name']} does not train embeddings that find each other")
     if recipe.loss and LOSSES[recipe.loss["name"]].takes == "images" and recipe.model.get("dense"):
         faults.append(f"model.dense: loss {recipe.loss['name']} would not train it")
+    if recipe.embedding is not None:
+        count = len(recipe.embedding.views) + len(recipe.embedding.descriptors)
+        unknown = sorted({number for group in recipe.model.get("groups", ()) for number in group if number >= count})
+        faults += [f"model.groups: there is no view {number}, the last is {count - 1}" for number in unknown]
     return faults + _mining_misfits(recipe) + _stage_misfits(recipe)
 
 

@@ -3,7 +3,9 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,8 +198,65 @@ def test_runs_that_know_nothing_are_not_blended(
     assert {path.name for path in (workspace / "runs").iterdir()} == {"descriptors", "thumbnail", "other-seed"}
 
 
-def test_a_damaged_ensemble_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["ensemble", "descriptors", "thumbnail"]) == 0
-    (workspace / "runs/ensemble/ensemble.json").write_text('{"kind": "log_odds"}')
-    assert run(["eval", "ensemble"]) == 2
-    assert "ensemble.json is not a run's" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: '{"kind": "log_odds"}', "ensemble.json is not a run's"),
+        (lambda text: None, "ensemble.json is missing"),
+        (lambda text: edited(text, lambda members: members[0]["fold_weights"].pop()), "ensemble.json is not a run's"),
+        (
+            lambda text: edited(text, lambda members: [member["fold_weights"].pop() for member in members]),
+            "ensemble.json is not of 5 folds",
+        ),
+        (lambda text: edited(text, lambda members: members[0].update(run="../../thumbnail")), "is not a run's"),
+    ],
+)
+def test_a_damaged_ensemble_is_said(
+    workspace: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[str], str | None], message: str
+) -> None:
+    assert run(["ensemble", "descriptors", "thumbnail", "--weights", "equal"]) == 0
+    path = workspace / "runs/ensemble/ensemble.json"
+    text = damage(path.read_text())
+    path.unlink() if text is None else path.write_text(text)
+    for words in (["eval", "ensemble"], ["predict", "ensemble"], ["ensemble", "ensemble", "descriptors"]):
+        capsys.readouterr()
+        if words[0] == "predict" and "of 5 folds" in message:
+            continue  # it needs no out-of-fold scores
+        assert run([*words, "--run", "new"] if len(words) == 3 else words) == 2
+        assert message in capsys.readouterr().err
+    assert not list((workspace / "runs").glob("new*"))
+
+
+def edited(text: str, change: Callable[[list[dict[str, Any]]], object]) -> str:
+    document = json.loads(text)
+    change(document["members"])
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:50])])
+def test_a_run_without_its_models_is_no_member(
+    workspace: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object]
+) -> None:
+    damage(workspace / "runs/descriptors/fold2/model.safetensors")
+    assert run(["ensemble", "thumbnail", "descriptors"]) == 2
+    assert "cannot load runs/descriptors/fold2/model.safetensors" in capsys.readouterr().err
+    assert not list((workspace / "runs").glob("ensemble*"))
+
+
+def test_known_pairs_of_a_member_are_the_ensembles(workspace: Path) -> None:
+    assert run(["train", "thumbnail", "--set", "known_pairs=true", "--run", "knowing"]) == 0
+    assert run(["ensemble", "knowing", "descriptors"]) == 0
+    assert Run(workspace / "runs/ensemble").recipe().known_pairs
+
+
+def test_of_one_hold_out_the_members_weigh_alike_and_that_is_said(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("thumbnail", "descriptors"):
+        fast = ["--set", "training.epochs=2"] if name == "descriptors" else []
+        assert run(["train", name, "--set", "split=60/20/20", *fast, "--run", f"{name}-once"]) == 0
+    capsys.readouterr()
+    assert run(["ensemble", "thumbnail-once", "descriptors-once"]) == 0
+    told = capsys.readouterr()
+    assert "no weights can be fitted" in told.err
+    assert told.out.count("0.50") == 2

@@ -156,6 +156,10 @@ def test_weights_that_changed_since_training_are_refused(
 
     save_file({name: value * 2 for name, value in load_file(weights / "model.safetensors").items()}, weights / "new")
     (weights / "new").replace(weights / "model.safetensors")
+    assert run(["predict", "frozen"]) == 0  # from the store: what the former weights made
+    assert (workspace / "submissions/frozen.csv").read_bytes() == before
+    shutil.rmtree(".tlk")
+    capsys.readouterr()
     assert run(["predict", "frozen"]) == 2
     assert "other weights" in capsys.readouterr().err
     assert (workspace / "submissions/frozen.csv").read_bytes() == before
@@ -196,7 +200,7 @@ def test_a_second_run_does_no_forward_pass(
     def forbidden(*arguments: object) -> None:
         raise AssertionError("a forward pass was made again")
 
-    monkeypatch.setattr(BackboneEmbedder, "_forward", forbidden)
+    monkeypatch.setattr(BackboneEmbedder, "_built_engine", forbidden)
     assert run([*arguments, "--run", "again"]) == 0
     first, again = (
         json.loads((workspace / "runs" / name / "metrics.json").read_text()) for name in ("adapter", "again")

@@ -133,6 +133,8 @@ def test_lists_of_a_matching_are_told() -> None:
     assert not is_one_to_one(lists[:50])  # right images that no query here owns
     assert not is_one_to_one(np.arange(40).reshape(20, 2))
     assert not is_one_to_one(np.arange(20)[:, None])  # each image in one list alone
+    assert not is_one_to_one(np.array([[0, 1], [1, 0], [0, 1], [2, 3]]))  # three queries for two images
+    assert is_one_to_one(np.array([[0, 1], [1, 0], [3, 2], [2, 3]]))
 
 
 def test_scale_and_shift_of_the_scores_do_not_count() -> None:

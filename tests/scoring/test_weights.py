@@ -97,3 +97,9 @@ def test_equal_weights_are_each_member_s_own_calibration_in_log_odds() -> None:
 def test_of_a_single_fold_nothing_is_fitted() -> None:
     parts, truth, _ = informed(50, [1.0, 0.0], seed=7)
     assert fit_folds(parts, truth, np.zeros(50, int), "log_odds", "fitted").tolist() == [[0.5, 0.5]]
+
+
+def test_where_the_other_folds_leave_no_member_all_weigh_alike() -> None:
+    parts, truth, fold = informed(100, [-1.0, -1.0], seed=8)
+    assert not fit_weights(parts, truth, fold, "log_odds", "fitted").any()
+    assert fit_folds(parts, truth, fold, "log_odds", "fitted").tolist() == [[0.5, 0.5]] * 5

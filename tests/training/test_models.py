@@ -142,7 +142,7 @@ def test_files_that_do_not_fit_are_said(damage: str, tiny_backbone: Path, tmp_pa
         given = Given((6, 5))
     if damage == "other recipe":
         recipe, _ = small("thumbnail", tiny_backbone)
-    with pytest.raises(UserError, match=f"^cannot load {path}: .*\ndelete .*, or train it anew") as caught:
+    with pytest.raises(UserError, match=f"^cannot load {path}: .*\ndelete .*, or make the run anew") as caught:
         load_model(recipe, given, path)
     assert len(str(caught.value).split("\n")) == 2
 

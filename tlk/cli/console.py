@@ -98,7 +98,7 @@ def print_contributions(rows: "Sequence[Contribution]") -> None:
     if not rows:
         return
     cells = [
-        [row.run, percent(row.alone), f"{row.weight:.2f}" if row.weight else "dropped", percent(row.gain, row.ci95)]
+        [row.run, percent(row.alone), f"{row.weight:.2f}" if row.kept else "dropped", percent(row.gain, row.ci95)]
         for row in rows
     ]
     title = "expected top-2 in percent, out-of-fold; what is lost without a member, paired"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import RunsOption, print_contributions, print_new_run
+from tlk.cli.console import Console, RunsOption, print_contributions, print_new_run
 
 
 def ensemble(
@@ -14,7 +14,9 @@ def ensemble(
     blend: Annotated[
         str, typer.Option(help="What is added: log_odds, z_score (each list's own scale) or rank.")
     ] = "log_odds",
-    weights: Annotated[str, typer.Option(help="fitted (nested over the folds) or equal.")] = "fitted",
+    weights: Annotated[
+        str, typer.Option(help="fitted (nested over the folds), or equal (log_odds: each member calibrated by itself).")
+    ] = "fitted",
     matching: Annotated[
         bool, typer.Option("--matching/--no-matching", help="What tlk predict does with the new run by default.")
     ] = True,
@@ -27,5 +29,8 @@ def ensemble(
 
     options = EnsembleOptions.of(run, blend, weights, matching, overwrite)
     done, numbers, rows = work(Workspace.here(None, runs), named, options)
+    if len(done.calibration().deviations) == 1:
+        what = "a single hold-out: no weights can be fitted without looking at what is scored"
+        Console().note(f"{what}, so all members weigh alike and none is dropped")
     print_contributions(rows)
     print_new_run(done.name, done.folder, numbers)

@@ -27,9 +27,10 @@ def build_lists(fold: np.ndarray, length: int, seed: int) -> tuple[np.ndarray, n
     for number in np.unique(fold):
         members = np.flatnonzero(fold == number)
         if len(members) < length:
+            fewer = ", or make fewer folds: tlk folds --k 2 --out F, then tlk train --folds F"
             raise UserError(
                 f"fold {number} has {len(members)} pairs, but a list needs {length} different right images\n"
-                "bring more pairs, or make fewer folds: tlk folds --k 3 --out F, then tlk train --folds F"
+                f"bring more pairs{fewer if len(fold) >= 2 * length and fold.max() > 1 else ''}"
             )
         random = generator(seed, "lists", number)
         for own, pair in enumerate(members):

@@ -10,6 +10,8 @@ Source: Huang and Jebara, *Approximating the Permanent with Belief Propagation*,
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 ABSENT = -1  # in lists of unequal length: no candidate here
 _ROUNDS = 200
@@ -23,10 +25,16 @@ _FLOOR = 1e-12  # of a sum: what is left of it without one of its terms, at leas
 def is_one_to_one(lists: np.ndarray) -> bool:
     """Return whether `(n, m)` lists can be those of a matching: as many right images as queries, each in several lists.
 
-    The lists are rows of a gallery; `ABSENT` where a list is shorter.
+    And at least one assignment of all of them must be there. The lists are rows of a gallery; `ABSENT` where a list is
+    shorter.
     """
-    times = np.bincount(lists[lists != ABSENT])
-    return bool((times > 0).sum() == len(lists) and times[times > 0].mean() >= 2)
+    there = lists != ABSENT
+    times = np.bincount(lists[there])
+    if (times > 0).sum() != len(lists) or times[times > 0].mean() < 2:
+        return False
+    ones = np.ones(there.sum(), np.int8)
+    graph = csr_array((ones, lists[there], np.cumsum([0, *there.sum(axis=1)])), (len(lists), len(times)))
+    return bool((maximum_bipartite_matching(graph, perm_type="column") >= 0).all())
 
 
 def match(scores: np.ndarray, lists: np.ndarray, temperature: float) -> np.ndarray:

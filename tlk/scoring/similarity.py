@@ -67,7 +67,7 @@ def count_beating(
     beating = np.empty(len(queries), np.int64)
     for start in range(0, len(queries), block[0]):
         rows = np.arange(start, min(start + block[0], len(queries)))
-        own = scorer.compare(queries[rows], gallery[rows])
+        own = scorer.compare(queries[rows, None], gallery[rows, None])[:, 0]
         lower = np.zeros(len(rows), np.int64)
         for first in range(0, len(gallery), block[1]):
             part = gallery[first : first + block[1]]

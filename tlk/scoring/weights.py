@@ -46,13 +46,16 @@ def fit_folds(
 ) -> np.ndarray:
     """Return the `(f, k)` weights for the lists of each of f folds, fitted on the other folds alone.
 
-    Of a single fold nothing can be fitted without looking at what is scored: its members weigh alike.
+    Of a single fold nothing can be fitted without looking at what is scored: its members weigh alike. So they do where
+    the other folds leave none: nothing is then known of them, and scores that are all alike would be worse than chance.
     """
     folds = np.unique(fold)
+    alike = np.full(len(parts), 1 / len(parts))
     if len(folds) < 2:
-        return np.full((1, len(parts)), 1 / len(parts))
+        return alike[None]
     others = [fold != number for number in folds]
-    return np.array([fit_weights(parts[:, own], truth[own], fold[own], kind, weighting) for own in others])
+    fitted = [fit_weights(parts[:, own], truth[own], fold[own], kind, weighting) for own in others]
+    return np.array([weights if weights.any() else alike for weights in fitted])
 
 
 def most_likely(parts: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tlk.recipe_schema import Blending, Weighting
+from tlk.recipe_schema import RUN_NAME, Blending, Weighting
 from tlk.registry import Parameters
 from tlk.scoring.blend import features
 from tlk.scoring.similarity import Scorer
@@ -17,9 +18,9 @@ from tlk.workflows.sampled_lists import SampledLists
 class BlendedMember(Parameters):
     """A member's weights: for new lists, and for those of each fold, fitted on the other folds alone."""
 
-    run: str
-    weight: float = Field(ge=0)
-    fold_weights: tuple[float, ...]
+    run: str = Field(pattern=RUN_NAME)
+    weight: float = Field(ge=0, allow_inf_nan=False)
+    fold_weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(min_length=1)
 
 
 class Blend(Parameters):
@@ -28,6 +29,12 @@ class Blend(Parameters):
     kind: Blending
     weighting: Weighting
     members: tuple[BlendedMember, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _as_many_folds(self) -> "Blend":
+        if len({len(member.fold_weights) for member in self.members}) > 1:
+            raise ValueError("fold_weights: as many for each member as there are folds")
+        return self
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Contribution:
     weight: float
     gain: float
     ci95: tuple[float, float]
+    kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ def ensemble(
         summary="Runs blended by tlk ensemble.",
         source="tlk",
         matching=options.matching,
+        known_pairs=any(run.recipe().known_pairs for run in runs),
         members=tuple(Member(recipe=run.recipe().name, name=run.name) for run in runs),
         blend=options.blend,
         weights=options.weights,
     )
     require_same_pairs(runs)
+    for run in runs:
+        run.require_models()
     place = choose_place(workspace.runs, recipe.name, options.run, False, options.overwrite, resumable=False)
     partial = open_partial(place, recipe, {}, False, options.overwrite)
     for run in runs:
@@ -153,18 +157,20 @@ def fit_blend(
     if not weights.any():
         raise UserError(
             f"none of {', '.join(names)} says more than chance: there is nothing to blend\n"
-            "look at each: tlk eval RUN; --weights equal blends them all the same"
+            "look at each: tlk eval RUN; --blend z_score --weights equal blends them all the same"
         )
     whole = expected(everyone)
     contributions = []
     for i, name in enumerate(names):
         gain = whole - expected([other for other in everyone if other != i])
         alone = float(outcomes(members[i]).expected(PICKS).mean())
-        contributions.append(Contribution(name, alone, float(weights[i]), float(gain.mean()), paired_interval(gain)))
+        stays = weighting == "equal" or bool(weights[i] > 0) or bool(fold_weights[:, i].any())
+        row = Contribution(name, alone, float(weights[i]), float(gain.mean()), paired_interval(gain), stays)
+        contributions.append(row)
     kept = tuple(
         BlendedMember(run=name, weight=float(weights[i]), fold_weights=tuple(fold_weights[:, i].tolist()))
         for i, name in enumerate(names)
-        if weights[i] > 0 or fold_weights[:, i].any()
+        if contributions[i].kept
     )
     return Blend(kind=kind, weighting=weighting, members=kept), contributions
 

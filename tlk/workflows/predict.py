@@ -73,12 +73,12 @@ def predict(
     known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
     scored = score_lists(run, Lists(paths, rows), workspace, device, reporter)
     scores = scored.scores - scored.scores.mean(axis=1, keepdims=True)
-    collapsed = np.ptp(scores, axis=1) == 0
-    if collapsed.any():
-        query = lists.queries[int(np.flatnonzero(collapsed)[0])]
-        raise UserError(
-            f"run {run.name} scores all candidates of query {query!r} alike\nit has collapsed: train it anew"
-        )
+    flat = np.ptp(scores, axis=1) == 0
+    if flat.all():
+        raise UserError(f"run {run.name} scores all candidates of every query alike\nit has collapsed: train it anew")
+    if flat.any():
+        query = lists.queries[int(np.flatnonzero(flat)[0])]
+        reporter.note(f"all candidates of query {query!r} score alike, of {flat.sum()} queries in all: equal pictures?")
     for row, column in known:
         scores[row, column] = scores[row].max() + _CERTAIN * scores.std()
     if matched:

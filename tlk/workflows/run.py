@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from tlk.constants import PICKS
 from tlk.errors import UserError, damaged_run
 from tlk.files import write_json, write_text
 from tlk.recipe import parse_recipe
-from tlk.recipe_schema import AnyRecipe
+from tlk.recipe_schema import AnyRecipe, EnsembleRecipe
 from tlk.workflows.blend import Blend, blended
 from tlk.workflows.calibration import Calibration, calibrate
 from tlk.workflows.out_of_fold import OutOfFold
@@ -97,9 +98,27 @@ class Run:
             return [refitted]
         return [self.model(fold) for fold in range(len(self.calibration().deviations))]
 
+    def require_models(self) -> None:
+        """Raise a UserError unless all models, those of an ensemble's members, too, are there and can be opened."""
+        blend = self.blend()
+        if blend is not None:
+            for member in blend.members:
+                self.member(member.run).require_models()
+            return
+        from safetensors import safe_open
+
+        for path in self.models():
+            try:
+                with safe_open(path, "np"):
+                    pass
+            except Exception as error:  # safetensors raises a kind of its own
+                raise damaged_run(self.folder, f"cannot load {path}: {str(error).splitlines()[0]}") from error
+
     def blend(self) -> Blend | None:
         """Return how the members of an ensemble are blended; None for a run of a single recipe."""
         if not (self.folder / BLEND).exists():
+            if isinstance(self.recipe(), EnsembleRecipe):
+                raise damaged_run(self.folder, f"{self.folder / BLEND} is missing")
             return None
         try:
             return Blend.model_validate_json((self.folder / BLEND).read_bytes())
@@ -123,7 +142,11 @@ class Run:
         blend = self.blend()
         if blend is None:
             return OutOfFold.read(self.folder / "oof.npz")
-        return blended([self.member(member.run).out_of_fold() for member in blend.members], blend)
+        members = [self.member(member.run).out_of_fold() for member in blend.members]
+        folds = len(np.unique(members[0].fold))
+        if len(blend.members[0].fold_weights) != folds:
+            raise damaged_run(self.folder, f"{self.folder / BLEND} is not of {folds} folds, as the members are")
+        return blended(members, blend)
 
 
 def find_run(runs: Path, name: str) -> Run:

@@ -46,6 +46,7 @@ class RunEmbeddings:
             from tlk.workflows.run_models import embed_with_models
 
             embed_with_models(self._run, self.views, self._reader, paths, self._workspace, device, reporter)
+            self._store = self._workspace.store()  # as it is now
 
     def read(self, view: View) -> np.ndarray:
         """Return the `(n, e)` float32 embeddings that a model has made.
