@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tlk.errors import UserError, summarise
-from tlk.files import replacing, write_json, write_text
+from tlk.files import in_bytes, replacing, write_json, write_text
 
 
 def write_half(path: Path, fault: BaseException) -> None:
@@ -98,3 +98,20 @@ def test_a_device_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a file"):
         write_text(Path("/dev/null"), "text")
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (3_400_000, "3.2 MiB"),
+        (5 * 1024**3, "5.0 GiB"),
+        (1.5 * 1024**4, "1.5 TiB"),
+        (2048 * 1024**4, "2048.0 TiB"),
+    ],
+)
+def test_sizes_are_said_in_the_largest_unit_that_fits(size: float, text: str) -> None:
+    assert in_bytes(size) == text

@@ -11,6 +11,7 @@ from tlk.registry import Parameters
 
 Blending = Literal["log_odds", "z_score", "rank"]
 Weighting = Literal["fitted", "equal"]
+RUN_NAME = r"^[A-Za-z0-9][\w.-]{0,79}$"  # letters, digits, dots, dashes and underscores, never a path
 
 
 class PixelParameters(Parameters):
@@ -35,6 +36,7 @@ class TrainingParameters(Parameters):
     warmup: float = Field(0.0, ge=0, lt=1)  # share of the steps in which the learning rate rises
     clip: float | None = Field(None, gt=0)  # largest norm of the gradient
     precision: Literal["fp32", "mixed"] = "fp32"
+    compile: bool = False  # by torch.compile: slow first steps, faster later ones; needs a C++ compiler
     watch: Literal["top_2", "loss", "accuracy"] = "top_2"  # of the inner split: what stops, and chooses the epoch
     patience: int = Field(5, ge=1)
     inner_fraction: float = Field(0.15, ge=0, lt=1)  # of the training folds; 0: the last epoch is kept, unseen
@@ -64,7 +66,7 @@ class Member(Parameters):
     """A recipe that an ensemble trains, as it is or with settings laid over it."""
 
     recipe: str
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][\w.-]{0,79}$")  # of its run; none: the recipe's
+    name: str | None = Field(None, pattern=RUN_NAME)  # of its run; none: the recipe's
     settings: tuple[str, ...] = ()  # key=value, as --set takes them
 
     @property

@@ -8,12 +8,17 @@ import pytest
 
 from tlk.data import pixels
 from tlk.data.pixels import PixelCache
+from tlk.data.shards import KEY
 
 LARGE = 10**9
 
 
 def key(number: int) -> bytes:
     return bytes([number]) * 16
+
+
+def keys(*numbers: int) -> np.ndarray:
+    return np.array([key(number) for number in numbers], KEY)
 
 
 def image(number: int, height: int = 3, width: int = 5) -> np.ndarray:
@@ -113,3 +118,79 @@ def test_two_caches_write_to_one_folder_from_many_threads(tmp_path: Path, monkey
     assert not wrong
     again = PixelCache(tmp_path, LARGE)
     assert all(np.array_equal(again.get(key(number)), image(number)) for number in range(30))
+
+
+SIZES = {1: (3, 5), 2: (1, 1), 3: (7, 2), 4: (2, 9)}  # of images in one shard; a fifth lies in another
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> PixelCache:
+    cache = PixelCache(tmp_path, LARGE)
+    for number, size in SIZES.items():
+        cache.put(key(number), image(number, *size))
+    cache.flush()
+    cache.put(key(5), image(5))
+    cache.flush()
+    assert cache.count() == 5
+    return cache
+
+
+def test_pruning_keeps_what_is_asked_for(filled: PixelCache, tmp_path: Path) -> None:
+    size = filled.size()
+    assert size == sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert filled.prune(keys(2, 4, 9)) == 3
+    for cache in (filled, PixelCache(tmp_path, LARGE)):
+        assert [number for number in range(1, 6) if cache.get(key(number)) is not None] == [2, 4]
+        assert all(np.array_equal(cache.get(key(n)), image(n, *SIZES[n])) for n in (2, 4))
+        assert (cache.count(), len(list(tmp_path.iterdir()))) == (2, 2)
+        assert cache.size() < size
+    assert filled.prune(keys()) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_waits_or_came_later_is_not_pruned(filled: PixelCache, tmp_path: Path) -> None:
+    other = PixelCache(tmp_path, LARGE)
+    other.put(key(6), image(6))
+    other.flush()
+    filled.put(key(7), image(7))
+    assert filled.prune(keys()) == 5
+    assert all(np.array_equal(filled.get(key(number)), image(number)) for number in (6, 7))
+
+
+def test_pruning_makes_room_below_the_cap(tmp_path: Path) -> None:
+    one = image(0, 40, 40)
+    cache = PixelCache(tmp_path, one.nbytes + 1000)
+    cache.put(key(0), one)
+    cache.flush()
+    cache.put(key(1), one)
+    assert cache.get(key(1)) is None
+    cache.count()
+    cache.prune(keys())
+    cache.put(key(1), one)
+    assert np.array_equal(cache.get(key(1)), one)
+
+
+def test_pruning_does_not_carry_changed_bytes_on(filled: PixelCache, tmp_path: Path) -> None:
+    path = max(tmp_path.glob("*.data.npy"), key=lambda path: path.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # of image 4
+    path.write_bytes(content)
+    filled.prune(keys(2, 4))
+    again = PixelCache(tmp_path, LARGE)
+    assert np.array_equal(again.get(key(2)), image(2, 1, 1))
+    assert again.get(key(4)) is None
+    assert again.count() == 1
+
+
+def test_a_reader_goes_on_while_another_process_prunes(
+    filled: PixelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = PixelCache(tmp_path, LARGE)
+    held = reader.get(key(1))
+    assert held is not None
+    filled.prune(keys(2))
+    assert np.array_equal(held, image(1))  # what is mapped stays
+    assert reader.get(key(5)) is None
+    assert reader.get(key(3)) is None
+    assert np.array_equal(reader.get(key(2)), image(2, 1, 1))
+    assert not caplog.records

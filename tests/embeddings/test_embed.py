@@ -1,7 +1,11 @@
 """Embedding: everything once, nothing twice, and never something stale."""
 
+import shutil
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,6 +122,117 @@ def test_pixels_are_kept_for_the_next_pass(source: FolderSource, store: VectorSt
     fill(Toy(), ImageReader(source, PixelCache(tmp_path / "pixels", 10**6)), PATHS, store)
     cache = PixelCache(tmp_path / "pixels", 10**6)
     assert all(cache.get(key) is not None for key in ImageReader(source).keys(PATHS).tolist())
+
+
+def colours(folder: Path, count: int) -> list[str]:
+    """Draw so many images that differ, and return their paths."""
+    for number in range(count):
+        Image.new("RGB", (1, 1), (number, 255 - number, number // 2)).save(folder / f"many{number}.png")
+    return [f"many{number}.png" for number in range(count)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("stored", [0, 7])
+def test_each_of_two_processes_computes_its_share_whichever_begins_later(
+    source: FolderSource, store: VectorStore, first: int, stored: int
+) -> None:
+    paths = colours(source.location, 40)
+    fill(Toy(), ImageReader(source), paths[5 : 5 + stored], store)
+    toys = {number: Toy() for number in (first, 1 - first)}
+    for number, toy in toys.items():  # the second begins when the first has stored its part
+        place = VectorStore(store.folder)
+        assert fill(toy, ImageReader(source), [*paths, *paths[:3]], place, share=(number, 2)) == sum(toy.batches)
+    computed = [sum(toy.batches) for toy in toys.values()]
+    assert sum(computed) == 40 - stored
+    assert min(computed) > 5  # nobody is idle
+    whole = Toy()
+    red, _ = embed(whole, ImageReader(source), paths, VectorStore(store.folder))
+    assert red.ravel().tolist() == list(range(40))
+    assert not whole.batches
+
+
+def test_processes_that_begin_together_compute_nothing_twice(source: FolderSource, store: VectorStore) -> None:
+    paths, toys = colours(source.location, 40), [Toy(), Toy(), Toy()]
+
+    def work(number: int) -> None:
+        fill(toys[number], ImageReader(source), paths, VectorStore(store.folder), share=(number, 3))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(sum(toy.batches) for toy in toys) == 40
+    assert VectorStore(store.folder).contents()[0].vectors == 40
+
+
+def test_what_will_be_written_is_announced_once_and_before(
+    source: FolderSource, store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SHARD_IMAGES", 3)
+    said: list[tuple[int, int]] = []
+
+    def announce(images: int, size: int) -> None:
+        assert not store.folder.exists()
+        said.append((images, size))
+
+    fill(Toy(), ImageReader(source), PATHS, store, announce=announce)
+    assert said == [(8, 8 * 3 * 2)]  # three colours in half precision
+    fill(Toy(), ImageReader(source), PATHS, store, announce=announce)
+    assert len(said) == 1  # nothing to do, nothing to say
+    size = sum(np.load(path).nbytes for path in store.folder.rglob("*.data.npy"))
+    assert size == said[0][1]
+
+
+def test_what_does_not_fit_is_said_before_anything_is_written(
+    source: FolderSource, store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = Toy()
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=47))
+    with pytest.raises(UserError, match=r"48 bytes of vectors do not fit into .*store: 47 bytes are free"):
+        fill(toy, ImageReader(source), PATHS, store)
+    assert not store.folder.exists()
+    assert len(toy.batches) < 3  # known after the first batch, when at most the next one was on its way
+
+
+class Uneven(Toy):
+    """Takes a while for some batches, so that later ones are ready earlier; in several threads."""
+
+    parallel = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together: list[int] = []
+        self._running: set[int] = set()
+
+    def compute(self, prepared: Sequence[Any]) -> list[np.ndarray]:
+        red = int(prepared[0][0])
+        self._running.add(red)
+        self.together.append(len(self._running))
+        time.sleep(0.02 * np.random.default_rng(red).random())
+        self._running.discard(red)
+        return super().compute(prepared)
+
+
+def test_batches_computed_in_parallel_come_back_in_order(source: FolderSource, store: VectorStore) -> None:
+    paths, toy, steps = colours(source.location, 60), Uneven(), list[int]()
+    assert fill(toy, ImageReader(source), paths, store, lambda done, todo: steps.append(done)) == 60
+    red, rest = embed(Toy(), ImageReader(source), paths, store)
+    assert red.ravel().tolist() == list(range(60))
+    assert rest[:, 0].tolist() == [255 - number for number in range(60)]
+    assert steps == list(range(3, 61, 3))
+    assert 1 < max(toy.together) <= 4
+
+
+def test_batches_before_one_that_fails_are_kept_in_parallel_too(
+    source: FolderSource, store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SHARD_IMAGES", 6)
+    paths = colours(source.location, 60)
+    (source.location / paths[50]).write_bytes(b"<html>")
+    with pytest.raises(UserError, match=r"many50\.png"):
+        fill(Uneven(), ImageReader(source), paths, store)
+    assert VectorStore(store.folder).contents()[0].vectors == 48
 
 
 def flip(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -63,3 +64,18 @@ def test_the_other_thread_computes_without_helpers() -> None:
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_waiting_is_told_from_working() -> None:
+    now: list[str] = []
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        now.append("waits")
+        yield
+        now.append("goes on")
+
+    for number in ahead(iter(range(2)), waiting):
+        now.append(f"works on {number}")
+    each = ["waits", "goes on"]
+    assert now == [*each, "works on 0", *each, "works on 1", *each]

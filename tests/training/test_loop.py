@@ -1,17 +1,21 @@
 """The loop: it keeps the best epoch, stops in time, moves the rates as asked, and stops at nonsense."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tlk.errors import UserError
 from tlk.models.base import Model
 from tlk.recipe_schema import TrainingParameters
+from tlk.training.checkpoint import Checkpoint
 from tlk.training.examples import Batch
 from tlk.training.history import Epoch, best_epoch
 from tlk.training.loop import Job, Listener, fit
@@ -224,3 +228,25 @@ def test_the_accelerator_lets_go_of_what_it_prepared(accelerator: Accelerator) -
     fit(job(Scale(), epochs=1), accelerator)
     assert accelerator._models == []
     assert accelerator._optimizers == []
+
+
+def test_a_compiled_training_keeps_weights_and_state_under_the_same_names(
+    accelerator: Accelerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs: list[Any] = []
+
+    def backend(graph: Any, inputs: object) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    plain, fast = Scale(), Scale()
+    usual = fit(job(plain, epochs=3), accelerator, Checkpoint(tmp_path / "plain", accelerator))
+    assert not graphs
+    history = fit(job(fast, epochs=3, compile=True), accelerator, Checkpoint(tmp_path / "fast", accelerator))
+    assert len(graphs) == 1
+    assert [row.loss for row in history] == pytest.approx([row.loss for row in usual])
+    assert fast.state_dict() == plain.state_dict()
+    states = (next((tmp_path / name).glob("state-*/model.safetensors")) for name in ("plain", "fast"))
+    plain_state, fast_state = map(load_file, states)
+    assert list(fast_state) == list(plain_state)

@@ -1,6 +1,10 @@
 """One step: the same gradient in however many parts, bounded, and finer parts where memory asks for them."""
 
+import shutil
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +18,7 @@ from tlk.losses.registry import ContrastiveParameters, InfoNCEParameters, Triple
 from tlk.losses.triplet import Triplet
 from tlk.models.base import Model
 from tlk.training.examples import Batch
-from tlk.training.optimise import Stepper
+from tlk.training.optimise import Stepper, compiled
 from tlk.training.steps import Embeddings
 
 Loss = Callable[..., Tensor]
@@ -52,13 +56,14 @@ def stepper(accelerator: Accelerator) -> Callable[..., Stepper]:
         clip: float | None = None,
         notes: list[str] | None = None,
         rate: float = 0.5,
+        by: Callable[[Any], Any] = lambda prepared: prepared,
     ) -> Stepper:
         step = Embeddings(model)
         optimiser = torch.optim.SGD(step.parameters(), rate)
         prepared, optimiser = accelerator.prepare(step, optimiser)
         note = (notes if notes is not None else []).append
         chosen = loss or Triplet(TripletParameters())
-        return Stepper(prepared, chosen, in_batch, optimiser, accelerator, parts, clip, note)
+        return Stepper(by(prepared), chosen, in_batch, optimiser, accelerator, parts, clip, note)
 
     return make
 
@@ -191,3 +196,108 @@ def test_other_faults_are_not_taken_for_memory(stepper: Callable[..., Stepper], 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         stepper(Broken(), notes=notes)(batch)
     assert notes == []
+
+
+def compile_with(backend: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+
+
+def test_compiled_steps_are_the_same_steps_and_no_size_compiles_twice(
+    stepper: Callable[..., Stepper], batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs: list[Any] = []
+
+    def backend(graph: Any, inputs: object) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    compile_with(backend, monkeypatch)
+    plain, fast = Small(), Small()
+    usual, quick = stepper(plain), stepper(fast, by=compiled)
+    for size in (12, 11, 12, 9, 8, 7, 5):
+        part = Batch(*(side[:size] for side in sides(batch)))
+        torch.testing.assert_close(quick(part), usual(part))
+    torch.testing.assert_close(weights(fast), weights(plain))
+    assert list(fast.state_dict()) == list(plain.state_dict())
+    assert len(graphs) == 2  # one for the first size, one for all others
+    for _ in range(10):  # as many folds, of as many models
+        stepper(Small(), by=compiled)(batch)
+    assert len(graphs) == 12  # none was left to run uncompiled
+
+
+def sides(batch: Batch) -> tuple[Tensor, ...]:
+    assert batch.negatives is not None
+    return batch.anchors, batch.positives, batch.negatives
+
+
+def test_a_machine_that_cannot_compile_is_said(
+    stepper: Callable[..., Stepper], batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backend(graph: object, inputs: object) -> None:
+        raise RuntimeError("No working C++ compiler found\nin a long list of places")
+
+    compile_with(backend, monkeypatch)
+    steps = stepper(Small(), by=compiled)
+    with pytest.raises(UserError) as raised:
+        steps(batch)
+    assert str(raised.value) == (
+        "training.compile: the model cannot be compiled here: No working C++ compiler found\n"
+        "set it to false, or install what is missing"
+    )
+
+
+def test_a_torch_that_cannot_compile_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(module: object) -> None:
+        raise RuntimeError("torch.compile is not supported on Python 3.99+")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    with pytest.raises(UserError, match=r"training.compile: .*3.99\+\nset it to false"):
+        compiled(Small())
+
+
+def test_a_fault_of_the_model_is_not_laid_on_the_compiler(
+    stepper: Callable[..., Stepper], batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_with(lambda graph, inputs: graph.forward, monkeypatch)
+    with pytest.raises(RuntimeError, match="broken"):
+        stepper(Small(), _broken, by=compiled)(batch)
+
+
+def _broken(*outputs: Tensor) -> Tensor:
+    raise RuntimeError("broken")
+
+
+def test_memory_that_runs_out_in_a_compiled_step_leads_to_finer_parts(
+    stepper: Callable[..., Stepper], batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_with(lambda graph, inputs: graph.forward, monkeypatch)
+    steps = stepper(Small(room=20), by=compiled)
+    steps(batch)
+    assert steps.parts == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, while it imports its compiler
+def test_torch_compiles_a_step(
+    stepper: Callable[..., Stepper], batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    plain, fast = Small(), Small()
+    usual, quick = stepper(plain), stepper(fast, by=compiled)
+    for part in (batch, batch):
+        torch.testing.assert_close(quick(part), usual(part), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(weights(fast), weights(plain), atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_without_a_compiler_torch_says_what_is_missing(
+    stepper: Callable[..., Stepper], batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._inductor import config
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(config.cpp, "cxx", (None, str(tmp_path / "nothing")))
+    with pytest.raises(UserError, match=r"training.compile: .*C\+\+ compiler.*\nset it to false"):
+        stepper(Small(), by=compiled)(batch)

@@ -1,30 +1,58 @@
 """`tlk bench`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tlk.cli.console import Console, DataOption, JsonOption, percent, print_json, print_table
 
+if TYPE_CHECKING:
+    from tlk.workflows.bench.measure import Row
+
 
 def bench(
-    name: Annotated[str, typer.Argument(help="What to measure: ablation.")] = "ablation",
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="What to measure; default all but ablation.")
+    ] = None,
     data: DataOption = None,
     backbone: Annotated[
-        str | None, typer.Option(help="A timm name or local-dir:PATH; without it, descriptors are ablated.")
+        str | None, typer.Option(help="A timm name or local-dir:PATH; without it, random weights, or descriptors.")
     ] = None,
-    folds: Annotated[Path | None, typer.Option(help="Fold table; default folds/<data>-k5-seed0.csv.")] = None,
+    size: Annotated[int, typer.Option(min=1000, help="How many embeddings to search among.")] = 100_000,
+    folds: Annotated[Path | None, typer.Option(help="For ablation: a fold table.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure what each ingredient brings on the data, with paired intervals."""
-    from tlk.errors import UserError
-    from tlk.workflows.ablation import ablation
+    """Measure speed beside what one would otherwise use; or, as `ablation`, what each ingredient brings."""
     from tlk.workflows.workspace import Workspace
 
-    if name != "ablation":
-        raise UserError(f"tlk bench {name}: there is no such bench\nthere is: ablation")
-    effects = ablation(Workspace.here(data), backbone, folds, Console())
+    workspace = Workspace.here(data)
+    if names == ["ablation"]:
+        _ablation(workspace, backbone, folds, json)
+        return
+    from tlk.workflows.bench.run import run_benches
+
+    rows = list(run_benches(names or [], workspace.data, backbone, size, Console()))
+    if json:
+        print_json([vars(row) | {"speed_up": row.speed_up} for row in rows])
+        return
+    print_table(["", "seconds", "beside", "times as fast", "MiB"], [_cells(row) for row in rows])
+    for row in rows:
+        if row.beside or row.note:
+            beside = f" beside: {row.beside};" if row.beside else ""
+            print(f"{row.what}:{beside} {row.note}".rstrip("; "))
+
+
+def _cells(row: "Row") -> list[str]:
+    beside = f"{row.beside_seconds:.3g}" if row.beside_seconds is not None else ""
+    times = f"{row.speed_up:.2f}" if row.speed_up is not None else ""
+    return [row.what, f"{row.seconds:.3g}", beside, times, f"{row.peak_mib:.0f}" if row.peak_mib is not None else ""]
+
+
+def _ablation(workspace: Any, backbone: str | None, folds: Path | None, json: bool) -> None:
+    from tlk.workflows.ablation import ablation
+
+    effects = ablation(workspace, backbone, folds, Console())
     if json:
         print_json([vars(effect) for effect in effects])
         return

@@ -8,7 +8,20 @@ from typing import Any
 
 import typer
 
-from tlk.cli import bench, check_submission, data, demo, embed, ensemble, evaluate, folds, predict, recipes, train
+from tlk.cli import (
+    bench,
+    cache,
+    check_submission,
+    data,
+    demo,
+    embed,
+    ensemble,
+    evaluate,
+    folds,
+    predict,
+    recipes,
+    train,
+)
 from tlk.errors import UserError
 
 INTERRUPTED = "interrupted; what was complete is kept"
@@ -31,6 +44,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
+app.command("cache")(cache.cache)
 app.command("check-submission")(check_submission.check_submission)
 
 

@@ -2,11 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption, print_contributions, print_new_run
+from tlk.cli.console import (
+    Console,
+    DataOption,
+    DeviceOption,
+    RunsOption,
+    print_contributions,
+    print_new_run,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from tlk.training.profile import Profile
 
 
 def train(
@@ -30,13 +41,16 @@ def train(
     refit: Annotated[
         bool, typer.Option("--refit", help="Train once more on all pairs; predict then uses that model alone.")
     ] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Also print where the training time went.")] = False,
 ) -> None:
     """Train a recipe on all folds and print its out-of-fold accuracy."""
+    from tlk.training.profile import Profile
     from tlk.workflows.ensemble import contributions_of
     from tlk.workflows.train import train as work
     from tlk.workflows.train_options import TrainOptions
     from tlk.workflows.workspace import Workspace
 
+    measured = Profile(detailed=True) if profile else None
     options = TrainOptions(
         recipe=recipe,
         folds=folds,
@@ -48,9 +62,21 @@ def train(
         overwrite=overwrite,
         refit=refit,
         log_with=log_with,
+        profile=measured,
     )
     done, numbers = work(Workspace.here(data, runs), options, Console())
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks
         return
     print_contributions(contributions_of(done))
     print_new_run(done.name, done.folder, numbers)
+    if measured is not None:
+        _print_profile(measured)
+
+
+def _print_profile(profile: "Profile") -> None:
+    """Print where the time went; the steps of all folds and epochs together."""
+    cells = [[part, f"{seconds:,.2f}", f"{100 * share:.1f}"] for part, seconds, share in profile.rows()]
+    if not cells:
+        print("no training step was taken: there is nothing to profile")
+        return
+    print_table(["", "seconds", "percent"], cells, "where the training time went, all folds and epochs together")

@@ -29,16 +29,24 @@ class PixelCache:
         with self._lock:
             if key in self._waiting:
                 return self._waiting[key]
-            shard, row = map(int, self._shards.find(np.array([key], KEY))[0])
-            if shard < 0:
-                return None
-            record = self._shards.index(shard)[row]
-            height, width, start = int(record["height"]), int(record["width"]), int(record["offset"])
-            flat = self._shards.data(shard)[start : start + height * width * 3]
-            if flat.size == height * width * 3 and self._shards.is_whole(shard, row, flat):
-                return flat.reshape(height, width, 3)
-            self._shards.discard([shard])
+            while True:
+                shard, row = map(int, self._shards.find(np.array([key], KEY))[0])
+                if shard < 0:
+                    return None
+                image = self._read(shard, row)
+                if image is not None:
+                    return image
+                self._shards.discard([shard])  # another shard may have it: one that another process pruned
+
+    def _read(self, shard: int, row: int) -> np.ndarray | None:
+        """Return the image that a row of the index points at; None where it is gone or its bytes have changed."""
+        data, record = self._shards.data(shard), self._shards.index(shard)[row]
+        height, width, start = int(record["height"]), int(record["width"]), int(record["offset"])
+        if data is None:
             return None
+        flat = data[start : start + height * width * 3]
+        whole = flat.size == height * width * 3 and self._shards.is_whole(shard, row, flat)
+        return flat.reshape(height, width, 3) if whole else None
 
     def put(self, key: bytes, image: np.ndarray) -> None:
         """Keep `image` unless the cap is reached; written out a shard at a time, the last by `flush`."""
@@ -50,17 +58,35 @@ class PixelCache:
             if sum(waiting.nbytes for waiting in self._waiting.values()) >= _FLUSH_BYTES:
                 self._write()
 
-    def prune(self, keep: np.ndarray) -> int:
-        """Forget the images of all content but `(n,)` keys and return how many that was."""
+    def count(self) -> int:
+        """Return how many images are held on disk now."""
         with self._lock:
-            return self._shards.prune(keep, self._rewrite)
+            return self._shards.count()
+
+    def size(self) -> int:
+        """Return the bytes that they take."""
+        return self._shards.size()
+
+    def prune(self, keep: np.ndarray) -> int:
+        """Forget the images of all content but `(n,)` keys and return how many that was.
+
+        Only what was there at the last `count` is looked at: what was kept since then stays.
+
+        Raises:
+            UserError: the cache cannot be written to.
+        """
+        with self._lock:
+            removed = self._shards.prune(keep, self._rewrite)
+            self._held = self._shards.size() + sum(waiting.nbytes for waiting in self._waiting.values())
+            return removed
 
     def _rewrite(self, shard: int, rows: np.ndarray) -> None:
-        index, data = self._shards.index(shard)[rows], self._shards.data(shard)
-        sizes = index["height"].astype(np.int64) * index["width"] * 3
-        images = [np.array(data[at : at + size]) for at, size in zip(index["offset"].astype(int), sizes, strict=True)]
-        index["offset"] = np.cumsum([0, *sizes])[:-1]
-        self._shards.append(index, np.concatenate(images))
+        index = self._shards.index(shard)[rows]
+        # Copies: each image that is mapped holds a file open.
+        images = [None if image is None else np.array(image) for image in (self._read(shard, int(row)) for row in rows)]
+        whole = np.array([image is not None for image in images])
+        if whole.any():
+            self._append(index[whole], [image for image in images if image is not None])
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -74,11 +100,14 @@ class PixelCache:
         index = np.zeros(len(images), self._shards.record)
         index["key"] = list(self._waiting)
         index["crc"] = [checksum(image) for image in images]
-        index["offset"] = np.cumsum([0, *(image.nbytes for image in images)])[:-1]
         index["height"], index["width"] = zip(*(image.shape[:2] for image in images), strict=True)
         try:
-            self._shards.append(index, np.concatenate([image.ravel() for image in images]))
+            self._append(index, images)
         except UserError as error:  # a full disk costs the cache, not the run
             LOG.warning("the pixel cache takes no more: %s", str(error).splitlines()[0])
             self._cap = 0
         self._waiting = {}
+
+    def _append(self, index: np.ndarray, images: list[np.ndarray]) -> None:
+        index["offset"] = np.cumsum([0, *(image.nbytes for image in images)])[:-1]
+        self._shards.append(index, np.concatenate([image.ravel() for image in images]))

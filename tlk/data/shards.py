@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tlk.errors import UserError
 from tlk.files import replacing
 
 KEY = np.dtype("S16")
@@ -30,16 +31,22 @@ class Shards:
         self.dtype = np.dtype(dtype)
         self.record = np.dtype([("key", KEY), ("crc", "<u4"), *(fields or [])])
         self._indexes: dict[str, np.ndarray] = {}
+        self._broken: set[str] = set()  # damaged ones, which cannot always be removed
         self._names: list[str] = []
-        self._lookup: _Lookup | None = None  # made when something is first looked for
+        self._stale = True  # nothing is looked at until something is looked for
+        self._lookup: _Lookup | None = None
 
     def refresh(self) -> None:
-        """Take in the shards that have appeared since; one that cannot be read is named and removed."""
-        for name in self.names():
-            if name not in self._indexes:
+        """Take in the shards that have appeared, let go of those that are gone; a damaged one is named and removed."""
+        there = [name for name in self.names() if name not in self._broken]
+        known, self._indexes = self._indexes, {}
+        for name in there:
+            if name in known:
+                self._indexes[name] = known[name]
+            else:
                 self._open(name)
         self._names = list(self._indexes)
-        self._lookup = _Lookup([self._indexes[name]["key"] for name in self._names])
+        self._stale, self._lookup = False, None
 
     def names(self) -> list[str]:
         """Return the names of the shards that are there now."""
@@ -65,36 +72,45 @@ class Shards:
         return np.asanyarray(np.load(self.folder / f"{name}.data.npy", mmap_mode="r", allow_pickle=False))
 
     def _remove(self, name: str, why: str) -> None:
-        LOG.warning("cache shard %s is damaged (%s): its content is made anew", self.folder / name, why)
-        self._unlink(name)
+        if (self.folder / f"{name}.index.npy").exists():  # else another process has pruned it: no damage
+            LOG.warning("cache shard %s is damaged (%s): its content is made anew", self.folder / name, why)
+        self._broken.add(name)
+        with suppress(OSError):  # a folder that is only to be read
+            self._unlink(name)
 
     def _unlink(self, name: str) -> None:
-        self._indexes.pop(name, None)
-        for kind in ("index", "data"):
-            with suppress(OSError):  # read-only, or another process was faster
-                (self.folder / f"{name}.{kind}.npy").unlink(missing_ok=True)
+        for kind in ("index", "data"):  # the index first: without it nobody believes the data
+            (self.folder / f"{name}.{kind}.npy").unlink(missing_ok=True)
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Return `(n, 2)` places (shard, row) of the `(n,)` keys; (-1, -1) where there is none."""
-        if self._lookup is None:
+        if self._stale:
             self.refresh()
-        assert self._lookup is not None  # noqa: S101  # just made
+        if self._lookup is None:
+            self._lookup = _Lookup([self._indexes[name]["key"] for name in self._names])
         return self._lookup.find(keys)
 
     def index(self, shard: int) -> np.ndarray:
         """Return the index of one shard, a record a row."""
         return self._indexes[self._names[shard]]
 
-    def data(self, shard: int) -> np.ndarray:
-        """Return the memory-mapped data of one shard."""
-        return self._map(self._names[shard])
+    def data(self, shard: int) -> np.ndarray | None:
+        """Return the memory-mapped data of one shard; None where they have gone, or broken, since it was found."""
+        try:
+            return self._map(self._names[shard])
+        except FileNotFoundError:  # another process has pruned it
+            return None
+        except OSError:
+            raise
+        except Exception:  # as in `_open`
+            return None
 
     def is_whole(self, shard: int, row: int, content: np.ndarray) -> bool:
         """Return whether `content` has the checksum that the index holds for `row`."""
         return bool(self.index(shard)["crc"][row] == checksum(content))
 
     def discard(self, shards: list[int]) -> None:
-        """Name and remove shards whose content is not what was written."""
+        """Let go of shards whose data are gone, or are not what was written: these are named and removed."""
         for shard in shards:
             self._remove(self._names[shard], "a checksum does not match")
         self.refresh()
@@ -109,7 +125,7 @@ class Shards:
         for kind, array in (("data", data), ("index", index.astype(self.record, copy=False))):
             with replacing(self.folder / f"{name}.{kind}.npy") as file:
                 np.save(file, array, allow_pickle=False)
-        self._lookup = None
+        self._stale = True
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -117,28 +133,38 @@ class Shards:
         return sum(len(index) for index in self._indexes.values())
 
     def size(self) -> int:
-        """Return the bytes that the data files take."""
-        files = (self.folder / f"{name}.data.npy" for name in self.names())
-        return sum(file.stat().st_size for file in files if file.exists())
+        """Return the bytes that the shards take on disk."""
+        total = 0
+        for name in self.names():
+            for kind in ("index", "data"):
+                with suppress(FileNotFoundError):  # another process was faster
+                    total += (self.folder / f"{name}.{kind}.npy").stat().st_size
+        return total
 
     def prune(self, keep: np.ndarray, rewrite: Callable[[int, np.ndarray], None]) -> int:
         """Remove what lies under none of the keys `keep` and return how many rows that was.
 
+        Only the shards of the last `refresh` are looked at: what others have appended since then stays.
+
         Args:
             keep: `(n,)` content keys.
             rewrite: called with a shard and the `(m,)` rows of it that stay, where some go: appends them anew.
+
+        Raises:
+            UserError: the folder cannot be written to.
         """
-        self.refresh()
-        removed = 0
-        names = list(self._names)
-        for shard, name in enumerate(names):
-            stays = np.isin(self._indexes[name]["key"], keep)
+        kept, removed = _Lookup([keep]), 0
+        for shard, name in enumerate(self._names):
+            stays = kept.find(self.index(shard)["key"])[:, 0] >= 0
             if stays.all():
                 continue
             if stays.any():
                 rewrite(shard, np.flatnonzero(stays))
+            try:
+                self._unlink(name)
+            except OSError as error:
+                raise UserError(f"cannot remove {self.folder / name}: {error.strerror}\ncheck its rights") from error
             removed += int((~stays).sum())
-            self._unlink(name)
         self.refresh()
         return removed
 
@@ -184,7 +210,6 @@ def checksum(content: np.ndarray) -> int:
 
 def row_checksums(rows: np.ndarray) -> list[int]:
     """Return the CRC-32 of the bytes of each of `(n, …)` rows."""
-    contiguous: Any = np.ascontiguousarray(rows)
-    content = memoryview(contiguous.reshape(len(rows), -1).view(np.uint8).ravel())
-    width = len(content) // max(1, len(rows))
-    return [zlib.crc32(content[at : at + width]) for at in range(0, len(content), width)]
+    content = memoryview(np.ascontiguousarray(rows).ravel().view(np.uint8))
+    width = rows.nbytes // max(1, len(rows))
+    return [zlib.crc32(content[row * width : (row + 1) * width]) for row in range(len(rows))]

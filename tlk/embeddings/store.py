@@ -7,6 +7,7 @@ preprocessing, pooling, precision, library versions). Change either and the look
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,11 +25,12 @@ _LARGEST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Stored:
-    """What the store has of one view: how many vectors, in how many bytes."""
+    """What the store has of one view: how many vectors, in how many bytes, in which shards."""
 
     view: str
     vectors: int
     size: int
+    shards: Shards
 
 
 class VectorStore:
@@ -62,24 +64,25 @@ class VectorStore:
                 "free some space, or put the cache elsewhere: TLK_CACHE=DIR"
             )
 
-    def contents(self) -> list["Stored"]:
+    def contents(self) -> list[Stored]:
         """Return what there is of each view, by name."""
         found = []
-        for path in sorted(self.folder.glob("*/view.json")):
-            try:
-                name = str(json.loads(path.read_text(encoding="utf-8"))["name"])
-            except (OSError, ValueError, KeyError, TypeError):
-                name = path.parent.name
-            shards = Shards(path.parent, np.float16)
-            found.append(Stored(name, shards.count(), shards.size()))
-        return found
+        for folder in self.folder.glob("*"):
+            shards = Shards(folder, np.float16)
+            vectors = shards.count()
+            if vectors:
+                found.append(Stored(_view_name(folder), vectors, shards.size(), shards))
+        return sorted(found, key=lambda stored: (stored.view, stored.shards.folder))
 
-    def prune(self, keep: np.ndarray) -> int:
-        """Forget the vectors of all content but `(n,)` keys and return how many that was."""
-        removed = 0
-        for path in sorted(self.folder.glob("*/view.json")):
-            shards = Shards(path.parent, np.float16)
-            removed += shards.prune(keep, partial(_rewrite, shards))
+    def prune(self, contents: Sequence[Stored], keep: np.ndarray) -> int:
+        """Forget of former `contents` what lies under none of the `(n,)` keys, and return how many vectors that was.
+
+        What was stored after `contents` was called stays.
+
+        Raises:
+            UserError: the store cannot be written to.
+        """
+        removed = sum(stored.shards.prune(keep, partial(_rewrite, stored.shards)) for stored in contents)
         self._views = {}
         return removed
 
@@ -108,13 +111,20 @@ class VectorStore:
         if not len(keys) or (places[:, 0] < 0).any():
             return None
         order = np.argsort(places[:, 0], kind="stable")
-        numbers = np.unique(places[:, 0]).tolist()
-        parts = [_whole_rows(shards, shard, places[places[:, 0] == shard, 1]) for shard in numbers]
-        whole = [part for part in parts if part is not None]
+        parts = np.split(order, np.flatnonzero(np.diff(places[order, 0])) + 1)  # those of one shard
+        found = [_whole_rows(shards, int(places[part[0], 0]), places[part, 1]) for part in parts]
+        whole = [rows for rows in found if rows is not None]
         if len(whole) < len(parts):
-            shards.discard([shard for shard, part in zip(numbers, parts, strict=True) if part is None])
-            return None
+            shards.discard([int(places[part[0], 0]) for part, rows in zip(parts, found, strict=True) if rows is None])
+            return self.read(view, keys)  # another process that prunes has written elsewhere what is to stay
         return np.concatenate(whole)[np.argsort(order)]
+
+
+def _view_name(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "view.json").read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError, TypeError):  # its writer was killed, or is not ready yet
+        return folder.name
 
 
 def _rewrite(shards: Shards, shard: int, rows: np.ndarray) -> None:
@@ -126,7 +136,7 @@ def _rewrite(shards: Shards, shard: int, rows: np.ndarray) -> None:
 def _whole_rows(shards: Shards, shard: int, rows: np.ndarray) -> np.ndarray | None:
     """Return `(n, d)` rows of a shard, or None unless all are there and have the checksums of the index."""
     data = shards.data(shard)
-    if len(data) <= rows.max():
+    if data is None or len(data) <= rows.max():
         return None
     vectors = np.asarray(data[rows])
     whole = np.array_equal(shards.index(shard)["crc"][rows], row_checksums(vectors))

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from tlk.training.ahead import ahead
 from tlk.training.checkpoint import Checkpoint
 from tlk.training.examples import Batch
 from tlk.training.history import Epoch, best_epoch
-from tlk.training.optimise import Stepper
+from tlk.training.optimise import Stepper, compiled
+from tlk.training.profile import MINING, MOVING, VALIDATING, WAITING, WHOLE, Profile
 from tlk.training.schedule import rate_factor
 from tlk.training.validate import Scores
 
@@ -52,6 +54,7 @@ class Job:
     stage: str = "training"
     negatives: Any = None  # mined ones have a state of their own
     listener: Listener = field(default_factory=Listener)
+    profile: Profile = field(default_factory=Profile)
 
 
 def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None) -> list[Epoch]:
@@ -60,21 +63,39 @@ def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None
     With a checkpoint, a training that was interrupted goes on from its last state and ends where it would have ended.
 
     Raises:
-        UserError: the loss is not finite any more, or a single pair does not fit into memory.
+        UserError: the loss is not finite any more, a single pair does not fit into memory, or this machine cannot
+            compile the model.
     """
+    with job.profile.of(WHOLE):
+        history = _fit(job, accelerator, checkpoint)
+    mined = getattr(job.negatives, "seconds", {})  # within the waiting for an epoch's first batch
+    job.profile.move(sum(mined.values()), WAITING, MINING)
+    return history
+
+
+def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> list[Epoch]:
     settings, model = job.settings, job.step.model
     groups = model.parameter_groups(settings.learning_rate)
     rates = [group["lr"] for group in groups]
     optimiser: Any = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
     prepared, optimiser = accelerator.prepare(job.step, optimiser)
     stepper = Stepper(
-        prepared, job.loss, job.in_batch, optimiser, accelerator, settings.accumulate, settings.clip, job.listener.note
+        compiled(prepared) if settings.compile else prepared,
+        job.loss,
+        job.in_batch,
+        optimiser,
+        accelerator,
+        settings.accumulate,
+        settings.clip,
+        job.listener.note,
+        job.profile,
     )
     history, best = _resume(job, stepper, checkpoint)
     while len(history) < settings.epochs and not _is_over(history, settings):
         started, epoch = time.perf_counter(), len(history)
         loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
-        scores = _agreed(job.validate(), accelerator) if job.validate is not None else None
+        with job.profile.of(VALIDATING):
+            scores = _agreed(job.validate(), accelerator) if job.validate is not None else None
         _require_finite(scores.loss if scores is not None else loss, epoch)
         rate = optimiser.param_groups[0]["lr"]
         history.append(Epoch.of_scores(epoch + 1, loss, scores, rate, time.perf_counter() - started))
@@ -82,15 +103,18 @@ def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None
             best = copy.deepcopy(model.state_dict())
         job.listener.epoch(job.stage, history[-1])
         if checkpoint is not None:
-            mined = job.negatives.state_dict() if hasattr(job.negatives, "state_dict") else {}
-            kept = {f"best.{key}": value for key, value in best.items()}
-            checkpoint.save(
-                epoch + 1, {"history": [asdict(row) for row in history], "parts": stepper.parts}, kept | mined
-            )
+            _save(job, stepper, checkpoint, history, best)
     accelerator.free_memory()  # it keeps what it prepared, fold after fold
     model.load_state_dict(best)
     model.eval()
     return history
+
+
+def _save(job: Job, stepper: Stepper, checkpoint: Checkpoint, history: list[Epoch], best: dict[str, Tensor]) -> None:
+    mined = job.negatives.state_dict() if hasattr(job.negatives, "state_dict") else {}
+    kept = {f"best.{key}": value for key, value in best.items()}
+    progress = {"history": [asdict(row) for row in history], "parts": stepper.parts}
+    checkpoint.save(len(history), progress, kept | mined)
 
 
 def _resume(job: Job, stepper: Stepper, checkpoint: Checkpoint | None) -> tuple[list[Epoch], dict[str, Tensor]]:
@@ -131,10 +155,13 @@ def _train_epoch(
     torch.manual_seed(derive_seed(job.seed, "epoch", epoch, accelerator.process_index))
     total = job.settings.epochs * job.steps_in_epoch
     losses = []
-    for number, batch in enumerate(ahead(job.batches(epoch)), epoch * job.steps_in_epoch):
+    drawn = ahead(job.batches(epoch), partial(job.profile.of, WAITING))
+    for number, batch in enumerate(drawn, epoch * job.steps_in_epoch):
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * rate_factor(job.settings, number, total)
-        losses.append(stepper(batch.to(accelerator.device)))
+        with job.profile.of(MOVING):
+            moved = batch.to(accelerator.device)
+        losses.append(stepper(moved))
         job.listener.step(number + 1, total, losses[-1].item())
     prepared.eval()
     for buffer in prepared.buffers():  # batch norm has seen another part of the batches in each process

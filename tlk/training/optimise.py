@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tlk.errors import UserError
 from tlk.training.examples import Batch
+from tlk.training.profile import BACKWARD, FORWARD, STEPPING, Profile
 
 
 class Stepper:
@@ -26,6 +27,7 @@ class Stepper:
         parts: int,
         clip: float | None,
         note: Callable[[str], None],
+        profile: Profile | None = None,
     ) -> None:
         self.parts = parts
         self._prepared = prepared
@@ -35,12 +37,14 @@ class Stepper:
         self._accelerator = accelerator
         self._clip = clip
         self._note = note
+        self._profile = profile or Profile()
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return the batch's loss after a step down its gradient; out of memory, cut the batch finer and try again.
 
         Raises:
-            UserError: a single pair does not fit into memory, or one of several processes runs out of it.
+            UserError: a single pair does not fit into memory, one of several processes runs out of it, or this
+                machine cannot compile what it was asked to.
         """
         while True:
             try:
@@ -48,11 +52,13 @@ class Stepper:
                 break
             except RuntimeError as error:
                 if not should_reduce_batch_size(error):
+                    _require_compiled(error)
                     raise
             self._cut_finer(batch)
-        if self._clip is not None:
-            self._accelerator.clip_grad_norm_(self._prepared.parameters(), self._clip)
-        self._optimiser.step()
+        with self._profile.of(STEPPING):
+            if self._clip is not None:
+                self._accelerator.clip_grad_norm_(self._prepared.parameters(), self._clip)
+            self._optimiser.step()
         return value
 
     def _gradient(self, batch: Batch) -> Tensor:
@@ -65,12 +71,13 @@ class Stepper:
                 nullcontext() if last else self._accelerator.no_sync(self._prepared)
             )  # gradients travel between processes once a step
             with waiting:
-                outputs = self._prepared(part)
-                scale = 1.0
-                if self._in_batch and self._accelerator.num_processes > 1:
-                    outputs, scale = gather(outputs, self._accelerator), float(self._accelerator.num_processes)
-                value = self._loss(*outputs) * (len(part) / len(batch))
-                self._accelerator.backward(value * scale)
+                with self._profile.of(FORWARD):
+                    outputs, scale = self._prepared(part), 1.0
+                    if self._in_batch and self._accelerator.num_processes > 1:
+                        outputs, scale = gather(outputs, self._accelerator), float(self._accelerator.num_processes)
+                    value = self._loss(*outputs) * (len(part) / len(batch))
+                with self._profile.of(BACKWARD):
+                    self._accelerator.backward(value * scale)
             total += value.detach()
         return total
 
@@ -103,3 +110,32 @@ def gather(outputs: tuple[Tensor | None, ...], accelerator: Accelerator) -> tupl
             output = torch.cat(parts)
         whole.append(output)
     return tuple(whole)
+
+
+def compiled(prepared: Any) -> Any:
+    """Return a module that computes the same, compiled when it is first called; the module itself stays as it was.
+
+    The first batch's size is taken for fixed; the second size that comes along compiles once more, for any size.
+
+    Raises:
+        UserError: torch knows beforehand that it cannot.
+    """
+    torch.compiler.reset()  # what was compiled for another fold's model stays in memory, and counts against a limit
+    try:
+        return torch.compile(prepared)
+    except RuntimeError as error:
+        raise _cannot_compile(error) from error
+
+
+def _require_compiled(error: RuntimeError) -> None:
+    """Raise a UserError if it was compiling that failed: it happens within the first steps, forward or backward."""
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        raise _cannot_compile(error) from error
+
+
+def _cannot_compile(error: RuntimeError) -> UserError:
+    cause = getattr(error, "inner_exception", error)  # the outer one may say no more than that something was raised
+    why = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return UserError(
+        f"training.compile: the model cannot be compiled here: {why}\nset it to false, or install what is missing"
+    )

@@ -1,7 +1,7 @@
 """One model, trained on the pairs of some folds: the inner split, the stages, the negatives."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from tlk.training.history import Epoch
 from tlk.training.loop import Job, Listener, fit
 from tlk.training.models import build_model
 from tlk.training.negatives import MinedNegatives, RandomNegatives
+from tlk.training.profile import Profile
 from tlk.training.pseudo_pairs import pseudo_pairs
 from tlk.training.steps import STEPS
 from tlk.training.validate import Scores, validate
@@ -40,6 +41,7 @@ class Trainer:
     accelerator: Accelerator
     unlabelled: np.ndarray  # numbers of images without labels, for a pretraining on images or pseudo-pairs
     unlabelled_left: int  # the first so many of them are left images
+    profile: Profile = field(default_factory=Profile)
 
     def train(self, examples: Examples, seed: int, states: Path | None, listener: Listener) -> tuple[Model, Histories]:
         """Return a model trained on all of `examples`, and what happened (nothing, for a recipe that learns nothing).
@@ -73,7 +75,7 @@ class Trainer:
             groups = len(np.unique(examples.group))
             raise UserError(
                 f"{len(examples)} pairs in {groups} groups are too few to hold an inner split out\n"
-                "bring more pairs, or make fewer folds"
+                "bring more pairs, or hold fewer out: training.inner_fraction"
             )
         return examples.of(~inner), examples.of(inner)
 
@@ -191,6 +193,7 @@ class Trainer:
             stage=stage,
             negatives=negatives,
             listener=listener,
+            profile=self.profile,
         )
 
     def _require_shares(self, pairs: int, settings: TrainingParameters, in_batch: bool) -> None:

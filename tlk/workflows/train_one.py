@@ -1,8 +1,10 @@
 """From a single recipe and labelled pairs to a run: a model a fold, out-of-fold embeddings, the numbers."""
 
+import shutil
 from typing import Any
 
 from tlk.constants import TOPK
+from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.models.registry import MODELS
 from tlk.recipe_schema import Recipe
@@ -10,6 +12,7 @@ from tlk.seeding import derive_seed
 from tlk.training.accelerator import make_accelerator, require_tracker
 from tlk.training.examples import Examples
 from tlk.training.models import save_model
+from tlk.training.profile import WAITING, Profile
 from tlk.training.train import Trainer
 from tlk.workflows.calibration import calibrate
 from tlk.workflows.evaluate import describe, outcomes
@@ -36,7 +39,8 @@ def train_one(
     Raises:
         UserError: anything that the user can mend, before the first step where it can be known by then.
     """
-    clock, device = Clock(), choose_device(options.device)
+    clock, device, profile = Clock(), choose_device(options.device), options.profile or Profile()
+    waited = profile.seconds[WAITING]  # by the members before
     require_tracker(options.log_with)
     accelerator = make_accelerator(device, "fp32")  # of several processes, each learns its number
     reporter = reporter if accelerator.is_main_process else Silent()
@@ -52,11 +56,17 @@ def train_one(
     precision = recipe.training.precision if recipe.training else "fp32"
     in_parts = len(MODELS[recipe.model["name"]].gives) > 1
     accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_parts)
-    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled, given.unlabelled_left)
-    oof = train_folds(run, trainer, given.examples, given.split, pairs, given.list_length, reporter)
-    if options.refit:
-        _refit(run, trainer, given.examples, reporter)
+    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled, given.unlabelled_left, profile)
+    try:
+        oof = train_folds(run, trainer, given.examples, given.split, pairs, given.list_length, reporter)
+        if options.refit:
+            _refit(run, trainer, given.examples, reporter)
+    except UserError:
+        if accelerator.is_main_process and not any(run.folder.glob("fold*/*")):  # nothing that could be resumed
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
     clock.stop("training")
+    clock.seconds[WAITING] = round(profile.seconds[WAITING] - waited, 3)  # a part of it
     numbers = describe(run.name, recipe.name, outcomes(oof), min(TOPK, given.list_length), clock.seconds["training"])
     if accelerator.is_main_process:
         oof.write(run.folder / "oof.npz")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlk.training.profile import Profile
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -19,3 +21,4 @@ class TrainOptions:
     overwrite: bool = False
     refit: bool = False
     log_with: str | None = None
+    profile: Profile | None = None  # is told where the time goes; of an ensemble, all members'

@@ -1,6 +1,10 @@
 """Where things lie: the data, the cache and the runs of the folder that a command was started in."""
 
+import fcntl
+import json
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from tlk.data.reader import ImageReader
 from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import digest
 from tlk.errors import UserError
+from tlk.files import write_json
 
 PIXEL_CACHE_GB = 2.0
 
@@ -45,8 +50,57 @@ class Workspace:
         """Where networks lie that were exported for a faster engine."""
         return self.cache / "exports"
 
+    @property
+    def pixels(self) -> Path:
+        """Where decoded pixels lie: those of another decoder lie beside them."""
+        return self.cache / "pixels" / digest([DECODER.encode()])
+
+    def sources(self) -> list[str]:
+        """Return the locations of the data whose images the cache holds.
+
+        Raises:
+            UserError: the file that says so is damaged.
+        """
+        file = self.cache / "sources.json"
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+            if not (isinstance(found, list) and all(isinstance(place, str) for place in found)):
+                raise ValueError("it is not a list of paths")
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {file}: {error}\ndelete it, then run tlk embed on all your data") from error
+        return found
+
+    def remember(self, location: Path) -> None:
+        """Add to the sources, where the cache can be written to: into another one nothing will be put."""
+        place = str(location.resolve())
+        with suppress(UserError):
+            if place not in self.sources():  # mostly it is: then nothing is locked
+                self._change_sources(lambda sources: [*sources, place])
+
+    def forget(self, places: set[str]) -> None:
+        """Take `places` out of the sources.
+
+        Raises:
+            UserError: the cache cannot be written to.
+        """
+        self._change_sources(lambda sources: [place for place in sources if place not in places])
+
+    def _change_sources(self, change: Callable[[list[str]], list[str]]) -> None:
+        file = self.cache / "sources.json"
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with (self.cache / ".sources.lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed: one process at a time reads and writes
+                write_json(file, list(dict.fromkeys(change(self.sources()))))
+        except OSError as error:
+            raise UserError(f"cannot write {file}: {error.strerror}\ncheck its rights, or move TLK_CACHE") from error
+
     def reader(self, competition: Competition, passes: int) -> ImageReader:
         """Return a reader of the data's images; pixels are kept only where there will be another pass over them.
+
+        The cache remembers where the data lie before anything of theirs is put into it.
 
         Raises:
             UserError: TLK_PIXEL_CACHE_GB is not a number.
@@ -59,7 +113,5 @@ class Workspace:
         if not 0 <= gigabytes <= 1e6:
             raise UserError(f"TLK_PIXEL_CACHE_GB={text} is not a size\nset it to gigabytes, 0 for none")
         keep = passes > 1 and gigabytes > 0
-        return ImageReader(
-            competition.source,
-            PixelCache(self.cache / "pixels" / digest([DECODER.encode()]), int(gigabytes * 1e9)) if keep else None,
-        )
+        self.remember(competition.source.location)
+        return ImageReader(competition.source, PixelCache(self.pixels, int(gigabytes * 1e9)) if keep else None)

@@ -11,8 +11,8 @@ from typing import Any
 STARTED = time.perf_counter()
 
 
-def main(folder: Path, backbone: str) -> None:
-    """Embed every JPEG below `folder` in batches of 32 and print the number of images and the seconds."""
+def main(names: Path, backbone: str) -> None:
+    """Embed the images that the text file `names` lists in batches of 32; print their number and the seconds."""
     from tlk import torchvision_schemas
 
     torchvision_schemas.declare()  # without it timm cannot be imported beside some builds of torchvision
@@ -26,7 +26,7 @@ def main(folder: Path, backbone: str) -> None:
 
     class Pictures(torch.utils.data.Dataset[Any]):
         def __init__(self) -> None:
-            self.files = sorted(folder.rglob("*.jpg"))
+            self.files = names.read_text(encoding="utf-8").splitlines()
 
         def __len__(self) -> int:
             return len(self.files)
