@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +165,22 @@ def test_weights_that_changed_since_training_are_refused(
     assert run(["predict", "frozen"]) == 2
     assert "other weights" in capsys.readouterr().err
     assert (workspace / "submissions/frozen.csv").read_bytes() == before
+
+
+def test_a_second_prediction_needs_no_torch_and_is_the_same(workspace: Path) -> None:
+    """Nor does it fit anything: what it needs of the out-of-fold scores stands in the manifest."""
+    assert run(["predict", "descriptors", "--out", "first.csv"]) == 0
+    program = "\n".join(
+        [
+            "import sys",
+            "from tlk.cli.main import run",
+            "assert run(['predict', 'descriptors', '--out', 'second.csv']) == 0",
+            "slow = {'torch', 'timm', 'accelerate', 'scipy.stats', 'scipy.optimize'} & set(sys.modules)",
+            "assert not slow, slow",
+        ]
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert Path("first.csv").read_bytes() == Path("second.csv").read_bytes()
 
 
 def test_eval_prints_counts_out_of_n(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,13 +35,16 @@ def check(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Folder or zip; default TLK_DATA, else data/.")
     ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Also look at pairs whose embeddings by this backbone are alike.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Count, and look for faults, duplicates, and leaks between train and test; exit code 2 if there are faults."""
     from tlk.workflows.check_data import check_data
     from tlk.workflows.workspace import Workspace
 
-    result = check_data(Workspace.here(folder), Console())
+    result = check_data(Workspace.here(folder), Console(), backbone)
     print_json(result) if json else _print_check(result)
     if result["faults"]:
         from tlk.errors import UserError

@@ -4,6 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from tlk.processes import cores
 T = TypeVar("T")
 
 _AHEAD = 64
+_TOGETHER = 64  # files that a thread hashes before it asks for more
 
 
 class ImageReader:
@@ -35,9 +37,10 @@ class ImageReader:
             UserError: a file cannot be read.
         """
         new = [path for path in dict.fromkeys(paths) if path not in self._keys]
+        parts = [new[at : at + _TOGETHER] for at in range(0, len(new), _TOGETHER)]
         with ThreadPoolExecutor(cores()) as pool:
-            keys = pool.map(lambda path: content_key(self._source.read(path)), new)
-            self._keys.update(zip(new, keys, strict=True))
+            keys = pool.map(lambda part: [content_key(self._source.read(path)) for path in part], parts)
+            self._keys.update(zip(new, chain.from_iterable(keys), strict=True))
         return np.array([self._keys[path] for path in paths], KEY)
 
     def images(self, paths: Sequence[str]) -> Iterator[np.ndarray]:

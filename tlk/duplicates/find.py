@@ -21,6 +21,7 @@ def find_duplicates(
     keys: np.ndarray | None = None,
     *,
     minimum_inliers: int = MINIMUM_INLIERS,
+    proposed: Iterable[tuple[int, int, bool]] = (),
     progress: Callable[[int], None] | None = None,
 ) -> DuplicatePairs:
     """Find exact and near duplicates among images: mirrored, cropped, rescaled, re-encoded or framed copies.
@@ -32,6 +33,7 @@ def find_duplicates(
         images: `(h, w, 3)` uint8 RGB each, of any size, iterated once.
         keys: `(n,)` content keys, equal where the files are byte-identical.
         minimum_inliers: how many places must agree on one map, at least 8. Lower finds more, and more that is wrong.
+        proposed: more pairs to look at, `(first, second, mirrored)`, such as those whose embeddings are alike.
         progress: called after each image with the number seen so far.
 
     Raises:
@@ -46,7 +48,7 @@ def find_duplicates(
         thumbnails = _survey(images, keypoints, progress)
         findings = list(_equal(keys, len(keypoints)))
         findings += _alike(thumbnails)
-        findings += _matching(keypoints, minimum_inliers)
+        findings += _matching(keypoints, {*candidate_pairs(keypoints), *proposed}, minimum_inliers)
     return merge_findings(findings)
 
 
@@ -72,9 +74,9 @@ def _alike(thumbnails: np.ndarray) -> Iterator[Finding]:
         yield Finding(first, second, 0, mirrored, exact=False)
 
 
-def _matching(keypoints: KeypointFile, minimum: int) -> Iterator[Finding]:
+def _matching(keypoints: KeypointFile, candidates: Iterable[tuple[int, int, bool]], minimum: int) -> Iterator[Finding]:
     """Yield the candidate pairs that geometry confirms."""
-    for first, second, mirrored in candidate_pairs(keypoints):
+    for first, second, mirrored in sorted(candidates):
         ours = mirror_keypoints(keypoints[first], keypoints.widths[first]) if mirrored else keypoints[first]
         inliers = count_inliers(ours, keypoints[second], minimum)
         if inliers:

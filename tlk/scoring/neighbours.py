@@ -30,7 +30,5 @@ def nearest_rows(
         cosines, rows = knn(np.ascontiguousarray(queries), np.ascontiguousarray(gallery), k, METRIC_INNER_PRODUCT)
         return rows, cosines
     own, others = torch.full((len(queries),), -1), torch.arange(len(gallery))  # nothing is forbidden
-    found = nearest(
-        lambda a, g: a @ g.T, torch.from_numpy(queries), torch.from_numpy(gallery), own, others, k
-    ).numpy()
+    found = nearest(lambda a, g: a @ g.T, torch.from_numpy(queries), torch.from_numpy(gallery), own, others, k).numpy()
     return found, np.einsum("nd,nkd->nk", queries, gallery[found])

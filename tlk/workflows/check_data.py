@@ -4,24 +4,32 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tlk.data.competition import CandidateLists, Pairs
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates
+from tlk.duplicates.embedded import alike_embeddings
+from tlk.embeddings.embed import embed
+from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
+from tlk.embeddings.views import unit
 from tlk.errors import UserError
 from tlk.workflows.embed import image_paths
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
+ALIKE = 0.6  # cosine less the mean, from which on geometry has a look
 FOLDERS = ("train/left", "train/right", "test/left", "test/right")
 
 
-def check_data(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+def check_data(workspace: Workspace, reporter: Reporter, backbone: str | None = None) -> dict[str, Any]:
     """Return what `tlk data check --json` prints: counts, faults, duplicates with their pairs of paths, leaks.
 
-    Faults are collected, not raised: one look shows them all.
+    Faults are collected, not raised: one look shows them all. With a `backbone`, pairs whose embeddings are alike are
+    looked at for duplicates, too.
 
     Raises:
-        UserError: there are neither tables nor images to look at.
+        UserError: there are neither tables nor images to look at, or the backbone cannot be had.
     """
     competition = workspace.competition()
     paths = image_paths(competition)
@@ -32,7 +40,8 @@ def check_data(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     lists = _collect(competition.test_lists, faults) if competition.has_test() else None
     reader = workspace.reader(competition, passes=2)
     good = _decodable(reader, paths, faults, reporter)
-    duplicates = _duplicates(reader, good, reporter)
+    proposed = _alike(workspace, reader, good, backbone, reporter) if backbone is not None else []
+    duplicates = _duplicates(reader, good, proposed, reporter)
     return {
         "data": str(workspace.data),
         "counts": {
@@ -99,11 +108,34 @@ def _decodable(reader: ImageReader, paths: list[str], faults: list[str], reporte
     return good
 
 
-def _duplicates(reader: ImageReader, paths: list[str], reporter: Reporter) -> list[dict[str, Any]]:
+def _alike(
+    workspace: Workspace, reader: ImageReader, paths: list[str], backbone: str, reporter: Reporter
+) -> list[tuple[int, int, bool]]:
+    """Return the pairs of images whose embeddings, or that of the one's mirror image and the other's, are alike."""
+    from tlk.workflows.inputs import build_embedder, choose_device
+
+    view = ViewOfBackbone(at="final")
+    parameters = EmbeddingParameters(backbone=backbone, views=(view,), mirrored=True)
+    embedder = build_embedder(parameters, choose_device("auto"), workspace.exports)
+    with reporter.track("embedding") as progress:
+        plain, turned = embed(embedder, reader, paths, workspace.store(), progress)
+    plain, turned = (
+        unit(vectors.astype(np.float32) - plain.mean(axis=0, dtype=np.float32)) for vectors in (plain, turned)
+    )
+    found = [(first, second, False) for first, second in alike_embeddings(plain, ALIKE)]
+    return found + [(first, second, True) for first, second in alike_embeddings(plain, ALIKE, turned)]
+
+
+def _duplicates(
+    reader: ImageReader, paths: list[str], proposed: list[tuple[int, int, bool]], reporter: Reporter
+) -> list[dict[str, Any]]:
     """Return the near-duplicates among images: `first` and `second` as folder/id, most alike first."""
     with reporter.track("near-duplicates") as progress:
         found = find_duplicates(
-            reader.images(paths), reader.keys(paths), progress=lambda done: progress(done, len(paths))
+            reader.images(paths),
+            reader.keys(paths),
+            proposed=proposed,
+            progress=lambda done: progress(done, len(paths)),
         )
     names = [path.rpartition(".")[0] for path in paths]
     rows = [

@@ -18,9 +18,13 @@ from tlk.workflows.workspace import Workspace
 
 @dataclass(frozen=True)
 class Lists:
-    """Candidate lists as images: paths of the queries, then of the gallery, and `(n, m)` rows of the gallery."""
+    """Candidate lists as images: paths of the queries, then of the gallery, and `(n, m)` rows of the gallery.
+
+    `keys` are the images' content keys.
+    """
 
     paths: list[str]
+    keys: np.ndarray
     rows: np.ndarray
 
 
@@ -73,8 +77,8 @@ def _embedded(
     assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble has a blend
     reader = workspace.reader(workspace.competition(), passes=len(run.models()) if recipe.pixels else 1)
     if "embeddings" in MODELS[recipe.model["name"]].gives:
-        stored = RunEmbeddings(run, reader, lists.paths, workspace)
-        stored.compute(device, reporter)
+        stored = RunEmbeddings(run, lists.paths, lists.keys, workspace)
+        stored.compute(reader, device, reporter)
         yield from ((stored.read(view), COSINE) for view in stored.views)
     else:
         from tlk.workflows.run_models import embeddings_and_scorers

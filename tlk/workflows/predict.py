@@ -71,7 +71,8 @@ def predict(
     if recipe.matching and matching is None and not one_to_one:
         reporter.note("the lists are not one-to-one: each is scored by itself, without matching")
     known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
-    scored = score_lists(run, Lists(paths, rows), workspace, device, reporter)
+    keys = workspace.reader(competition, passes=1).keys(paths)
+    scored = score_lists(run, Lists(paths, keys, rows), workspace, device, reporter)
     scores = scored.scores - scored.scores.mean(axis=1, keepdims=True)
     flat = np.ptp(scores, axis=1) == 0
     if flat.all():

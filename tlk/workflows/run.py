@@ -87,7 +87,7 @@ class Run:
     def calibration(self) -> Calibration:
         """Return the scales of the run's scores: as the manifest has them, or found anew out-of-fold."""
         try:
-            return Calibration.model_validate(self.manifest().get("calibration"))
+            return Calibration.model_validate(self.manifest().get("calibration"), strict=False)  # tuples come as lists
         except ValueError:
             return calibrate(self.out_of_fold())
 

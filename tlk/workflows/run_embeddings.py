@@ -24,17 +24,16 @@ class RunEmbeddings:
     Made without torch: only what the store lacks needs it.
     """
 
-    def __init__(self, run: Run, reader: ImageReader, paths: list[str], workspace: Workspace) -> None:
+    def __init__(self, run: Run, paths: list[str], keys: np.ndarray, workspace: Workspace) -> None:
         self._run = run
-        self._reader = reader
         self._paths = paths
+        self._keys = keys
         self._workspace = workspace
         self._store = workspace.store()
-        self._keys = reader.keys(paths)
         self.views = views_of(run)
 
-    def compute(self, device: str, reporter: Reporter) -> None:
-        """Let the models embed what the store lacks.
+    def compute(self, reader: ImageReader, device: str, reporter: Reporter) -> None:
+        """Let the models embed what the store lacks of the images.
 
         Raises:
             UserError: a backbone or a model is not what the run was trained with.
@@ -45,7 +44,7 @@ class RunEmbeddings:
         if paths:
             from tlk.workflows.run_models import embed_with_models
 
-            embed_with_models(self._run, self.views, self._reader, paths, self._workspace, device, reporter)
+            embed_with_models(self._run, self.views, reader, paths, self._workspace, device, reporter)
             self._store = self._workspace.store()  # as it is now
 
     def read(self, view: View) -> np.ndarray:
