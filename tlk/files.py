@@ -67,7 +67,7 @@ def write_json(path: Path, document: Any) -> None:
 def in_bytes(size: float) -> str:
     """Return a size as people read it: `3.2 MiB`."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
+        if size < 1023.95:  # what would be rounded to 1,024 is one of the next unit
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"

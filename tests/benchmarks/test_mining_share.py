@@ -35,7 +35,7 @@ def test_share_of_an_epoch(mobilenet_folder: Path, monkeypatch: pytest.MonkeyPat
     examples = Examples(EmbeddingInputs(maps), numbers, numbers + PAIRS, numbers)
     accelerator = make_accelerator(torch.device("cpu"), "mixed")
     given = Given((160 * 7 * 7,), backbone, "late")
-    trainer = module.Trainer(recipe, given, accelerator, np.empty(0, np.int64))
+    trainer = module.Trainer(recipe, given, accelerator, np.empty(0, np.int64), 0)
     _, histories = trainer.train(examples, 0, None, Listener())
     (negatives,) = kept
     seconds = sum(row.seconds for row in histories["training"])

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -123,3 +124,62 @@ def test_two_processes_train_one_run(
         assert numbers["expected_ci95"]["2"][0] > 0.15  # well above chance, one in ten
     assert run(["predict", recipe, "--out", "out.csv"]) == 0
     assert run(["check-submission", "out.csv"]) == 0
+
+
+MEMBERS = """
+name = "pair"
+summary = "s"
+source = "s"
+matching = true
+members = [
+    { recipe = "thumbnail" },
+    { recipe = "descriptors", name = "hogs", settings = ["training.epochs=3", "model.components=32"] },
+]
+"""
+
+
+def test_two_processes_train_an_ensemble(
+    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLK_DATA", str(competition_folder))
+    Path("pair.toml").write_text(MEMBERS)
+    printed = torchrun(2, "-m", "tlk", "--", "train", "pair.toml", "--device", "cpu")
+    assert "Traceback" not in printed
+    assert printed.count("run pair: out-of-fold") == 1
+    assert [path.name for path in Path("runs").iterdir()] == ["pair"]
+    assert run(["predict", "pair", "--out", "out.csv"]) == 0
+    assert run(["check-submission", "out.csv"]) == 0
+
+
+def test_two_processes_embed_each_its_share(
+    competition_folder: Path,
+    mobilenet_folder: Path,
+    workspace_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TLK_DATA", str(competition_folder))
+    words = ["embed", "--backbone", f"local-dir:{mobilenet_folder}"]
+    printed = torchrun(2, "-m", "tlk", "--", *words)
+    said = re.findall(r"process (\d) of 2: (\d+) images, 1 views each: (\d+) computed", printed)
+    assert sorted(number for number, _, _ in said) == ["1", "2"]
+    shares = [int(computed) for _, _, computed in said]
+    assert min(shares) > 0
+    total = int(said[0][1])
+    assert sum(shares) == total
+    assert run([*words, "--export", "together"]) == 0
+    assert " 0 computed" in capsys.readouterr().out
+    monkeypatch.setenv("TLK_CACHE", "alone")
+    assert run([*words, "--export", "alone-out"]) == 0
+    one, two = (np.load(next(Path(folder).glob("*.npy"))).astype(np.float32) for folder in ("together", "alone-out"))
+    np.testing.assert_allclose(one, two, rtol=1e-2, atol=1e-2)
+    with Path("together/ids.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(one) == total
+    assert {row["folder"] for row in rows} == {"train/left", "train/right", "test/left", "test/right"}
+
+
+def test_several_processes_do_not_export(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run(["embed", "--export", "folder"]) == 2
+    assert not Path("folder").exists()

@@ -32,10 +32,17 @@ def bench(
         return
     from tlk.workflows.bench.run import run_benches
 
-    rows = list(run_benches(names or [], workspace.data, backbone, size, Console()))
-    if json:
-        print_json([vars(row) | {"speed_up": row.speed_up} for row in rows])
-        return
+    rows: "list[Row]" = []
+    try:
+        rows.extend(run_benches(names or [], workspace.data, backbone, size, Console()))
+    finally:  # what was measured is shown, whatever comes after
+        if json:
+            print_json([vars(row) | {"speed_up": row.speed_up} for row in rows])
+        elif rows:
+            _print_rows(rows)
+
+
+def _print_rows(rows: "list[Row]") -> None:
     print_table(["", "seconds", "beside", "times as fast", "MiB"], [_cells(row) for row in rows])
     for row in rows:
         if row.beside or row.note:

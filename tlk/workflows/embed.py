@@ -22,7 +22,7 @@ from tlk.recipe import load_members, load_recipe
 from tlk.recipe_schema import EnsembleRecipe, Recipe, backbone_of
 from tlk.tables import format_table
 from tlk.workflows.inputs import announcement, build_embedder, choose_device
-from tlk.workflows.progress import Reporter
+from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.workspace import Workspace
 
 
@@ -86,6 +86,7 @@ def _fill(
     export: Path | None = None,
 ) -> Filled:
     """Fill the store with the views of all `parameters`, each backbone in one pass."""
+    reporter = reporter if rank() == 0 else Silent()
     reader, store = workspace.reader(workspace.competition(), passes=1), workspace.store()
     embedders = [build_embedder(joined, device, workspace.exports) for joined in _joined(parameters)]
     started, computed, announce = time.perf_counter(), 0, announcement(store, reporter)

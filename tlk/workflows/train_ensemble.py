@@ -7,11 +7,12 @@ from typing import Any
 from tlk.errors import UserError
 from tlk.recipe import load_members
 from tlk.recipe_schema import EnsembleRecipe
+from tlk.training.accelerator import make_accelerator
 from tlk.workflows.embed import fill_views
 from tlk.workflows.ensemble import blend_members
 from tlk.workflows.inputs import choose_device
 from tlk.workflows.partial import choose_place, complete, open_partial
-from tlk.workflows.progress import Reporter
+from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.run import MEMBERS, PARTIAL, Run
 from tlk.workflows.train_one import train_one
 from tlk.workflows.train_options import TrainOptions
@@ -23,19 +24,25 @@ def train_ensemble(
 ) -> tuple[Run, dict[str, Any]]:
     """Train all members over the same folds, blend them, and return the complete run with its numbers.
 
-    What the members see of an image is computed in one pass over the images. An interrupted training goes on with the
-    member that it was at.
+    What the members see of an image is computed in one pass over the images, by each of several processes for its
+    share. An interrupted training goes on with the member that it was at; of several processes the first one writes.
 
     Raises:
         UserError: as for a single recipe.
     """
     recipes = load_members(recipe)
+    device = choose_device(options.device)
+    accelerator = make_accelerator(device, "fp32")  # of several processes, each learns its number
+    first = accelerator.is_main_process
+    reporter = reporter if first else Silent()
     place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
     competition = workspace.competition()
     pairs = competition.train_pairs()
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
-    fill_views(recipes, paths, workspace, choose_device(options.device), reporter)
-    run = open_partial(place, recipe, {}, options.resume, options.overwrite)
+    fill_views(recipes, paths, workspace, device, reporter)
+    accelerator.wait_for_everyone()  # all have looked, and what all need is in the store
+    with accelerator.main_process_first():
+        run = open_partial(place, recipe, {}, options.resume or not first, options.overwrite)
     members = replace(workspace, runs=run.folder / MEMBERS)
     for member, single in zip(recipe.members, recipes, strict=True):
         if (members.runs / member.run / "metrics.json").exists():  # resumed
@@ -45,8 +52,11 @@ def train_ensemble(
         try:
             train_one(members, single, replace(options, run=member.run, resume=unfinished, overwrite=False), reporter)
         except UserError:
-            if not any(members.runs.glob("*")):  # nothing was begun that could be resumed
+            if first and not any(members.runs.glob("*")):  # nothing was begun that could be resumed
                 shutil.rmtree(run.folder)
             raise
-    numbers, _ = blend_members(run, recipe, place.name)
-    return complete(run, place), numbers
+    if first:
+        blend_members(run, recipe, place.name)
+        complete(run, place)
+    accelerator.wait_for_everyone()
+    return Run(place), Run(place).numbers()
