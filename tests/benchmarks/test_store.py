@@ -52,7 +52,7 @@ def test_a_million_vectors_open_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OPEN, str(tmp_path / "store"), str(tmp_path / "asked.npy")]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     print(
-        f"\n{COUNT:,} × {WIDTH} in {SHARDS} shards: opened in {told['opened'] * 1000:.2f} ms with {told['held']:.1f} MiB; "
+        f"\n{COUNT:,} × {WIDTH} in {SHARDS} shards: opened in {told['opened'] * 1000:.2f} ms, {told['held']:.1f} MiB; "
         f"the first 1,000 found and read in {told['looked'] * 1000:.0f} ms with {told['touched']:.0f} MiB, "
         f"the next in {told['again'] * 1000:.0f} ms"
     )

@@ -32,7 +32,7 @@ def bench(
         return
     from tlk.workflows.bench.run import run_benches
 
-    rows: "list[Row]" = []
+    rows: list[Row] = []
     try:
         rows.extend(run_benches(names or [], workspace.data, backbone, size, Console()))
     finally:  # what was measured is shown, whatever comes after

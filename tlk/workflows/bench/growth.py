@@ -75,7 +75,7 @@ def mining(size: int) -> dict[str, Any]:
     group, miner = torch.arange(size), Hard(HardParameters(k=20))
 
     def work() -> None:
-        miner.select(lambda a, g: a @ g.T, anchors, None, gallery, group, group[:_SUBSET] + size)
+        miner.select(lambda a, g: a @ g.T, anchors, None, gallery, group, torch.arange(_SUBSET) + size)
 
     work()
     seconds, more = grown(work)

@@ -9,7 +9,11 @@ from tlk.errors import UserError
 from tlk.processes import cores
 from tlk.workflows.bench.measure import Row, run_program
 
-_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); runpy.run_module('tlk', None, '__main__')"
+_ON_ONE_CORE = """
+import os, runpy
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+runpy.run_module("tlk", None, "__main__")
+"""
 
 
 def processes(data: Path, backbone: str) -> list[Row]:
