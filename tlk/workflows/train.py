@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+
 from tlk.backbones.load import load_backbone
 from tlk.constants import DEFAULT_RECIPE, DEFAULT_WITHOUT_WEIGHTS
 from tlk.errors import UserError
@@ -23,8 +25,12 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     """
     recipe = _recipe(options, reporter)
     if isinstance(recipe, EnsembleRecipe):
-        return train_ensemble(workspace, recipe, options, reporter)
-    return train_one(workspace, recipe, options, reporter)
+        done = train_ensemble(workspace, recipe, options, reporter)
+    else:
+        done = train_one(workspace, recipe, options, reporter)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    return done
 
 
 def _recipe(options: TrainOptions, reporter: Reporter) -> AnyRecipe:

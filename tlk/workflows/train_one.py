@@ -75,7 +75,8 @@ def train_one(
         write_json(run.folder / "metrics.json", numbers)
         complete(run, place)
     accelerator.wait_for_everyone()
-    accelerator.end_training()
+    for tracker in accelerator.trackers:  # not `end_training`: an ensemble's next member needs the other processes
+        tracker.finish()
     return Run(place), numbers
 
 
