@@ -1,6 +1,8 @@
 """Which of several processes this is, as the launcher says it."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,17 @@ def test_where_the_system_does_not_say_which_cores_it_is_all(
     monkeypatch.setattr(os, "cpu_count", lambda: there)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert cores() == own
+
+
+@pytest.mark.parametrize(("processes", "said"), [("1", "written\ntorn down\n"), ("2", "written\n")])
+def test_one_of_several_processes_leaves_without_tearing_down(processes: str, said: str) -> None:
+    program = "import atexit\nfrom tlk.processes import leave\natexit.register(print, 'torn down')\n"
+    program += "print('written')\nleave(3)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"WORLD_SIZE": processes},
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (3, said)

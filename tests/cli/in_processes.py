@@ -16,6 +16,7 @@ from tlk.models.adaptation import Adaptation
 from tlk.models.base import Given, Model
 from tlk.models.convnet import ConvNet
 from tlk.models.registry import AdaptationParameters, ConvNetParameters
+from tlk.processes import leave
 from tlk.recipe_schema import TrainingParameters
 from tlk.registry import parameters_of
 from tlk.training.accelerator import make_accelerator
@@ -129,6 +130,7 @@ def main() -> None:
         np.savez(sys.argv[1], **found)
     accelerator.wait_for_everyone()
     accelerator.end_training()
+    leave(0)
 
 
 if __name__ == "__main__":

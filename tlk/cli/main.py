@@ -23,6 +23,7 @@ from tlk.cli import (
     train,
 )
 from tlk.errors import UserError
+from tlk.processes import leave
 
 INTERRUPTED = "interrupted; what was complete is kept"
 
@@ -63,7 +64,7 @@ def _root(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
