@@ -21,7 +21,6 @@ from tlk.data.competition import Competition
 from tlk.embeddings.embed import fill
 from tlk.embeddings.views import View
 from tlk.workflows import cache
-from tlk.workflows.embed import image_paths
 from tlk.workflows.workspace import Workspace
 
 VIEW = View("toy", (("weights", "1"),))
@@ -68,13 +67,13 @@ def put(data: Path) -> None:
     """Embed all images, and keep their pixels, as commands do."""
     workspace = Workspace.here(data)
     competition = workspace.competition()
-    fill(Toy(), workspace.reader(competition, passes=2), image_paths(competition), workspace.store())
+    fill(Toy(), workspace.reader(competition, passes=2), competition.image_paths(), workspace.store())
 
 
 def held(data: Path) -> list[bool]:
     """Return whether each image is in the store, by path."""
     competition = Competition(data)
-    keys = Workspace.here(data).reader(competition, passes=1).keys(image_paths(competition))
+    keys = Workspace.here(data).reader(competition, passes=1).keys(competition.image_paths())
     return (~Workspace.here().store().missing(VIEW, keys)).tolist()
 
 

@@ -1,5 +1,6 @@
 """Engines: OpenVINO against PyTorch in full precision, and what happens where it cannot be had."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +87,16 @@ def test_several_threads_may_compute(backbone_folder: Path, tmp_path: Path) -> N
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda picture: built.compute([picture])[0], pictures))
     np.testing.assert_allclose(np.concatenate(together), np.concatenate(one_by_one), atol=1e-4)
+
+
+@needs_openvino
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks Linux for the cores of each thread")
+def test_several_processes_are_not_kept_to_the_same_cores(backbone_folder: Path, tmp_path: Path) -> None:
+    """Each would take the first of those that it is allowed, and wait for the others there."""
+    built = embedder(backbone_folder, tmp_path)
+    built.compute(noise(built, 1))
+    allowed = [os.sched_getaffinity(int(task)) for task in os.listdir("/proc/self/task")]
+    assert all(cores == os.sched_getaffinity(0) for cores in allowed)
 
 
 @needs_openvino

@@ -12,6 +12,7 @@ from tlk.submission import submission_header
 from tlk.tables import Header, Table, parse_table, refuse_repeats
 
 PAIR_HEADER = ("left", "right")
+FOLDERS = ("train/left", "train/right", "test/left", "test/right")
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,14 @@ class Competition:
                     "remove or rename one of the two"
                 )
         return self._folders[folder]
+
+    def image_paths(self) -> list[str]:
+        """Return the paths of all images of whatever halves are there.
+
+        Raises:
+            UserError: two images in a folder have one id.
+        """
+        return [path for folder in FOLDERS for path in self.images(folder).values()]
 
     def _table(self, name: str, header: Header) -> Table:
         if not self.source.exists(name):

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,6 @@ class BackboneEmbedder:
         self._graph = Graph(self.model, self._taps, *self._scaling)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
-        self._batch_size = 0
 
     def _describe(self) -> tuple[View, ...]:
         scaling = f"{[255 * x for x in self._scaling[0]]} {[255 * x for x in self._scaling[1]]}"
@@ -86,14 +86,11 @@ class BackboneEmbedder:
             for tap in self._taps
         )
 
-    @property
+    @cached_property
     def batch_size(self) -> int:
         """How many images one pass takes: no more than fit into memory."""
-        if not self._batch_size:
-            self._batch_size = largest_batch(
-                self._engine_name, self._graph, (self._height, self._width), self._device, self.parallel
-            )
-        return self._batch_size
+        size = (self._height, self._width)
+        return largest_batch(self._engine_name, self._graph, size, self._device, self.parallel)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Squash an image to `(h, w, 3)` uint8."""

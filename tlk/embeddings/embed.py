@@ -38,7 +38,7 @@ def fill(
         UserError: an image cannot be read, a vector is not finite, or the disk is too small for what is to be stored.
     """
     keys = reader.keys(paths)
-    todo = _lacking(embedder, keys, store, share)
+    todo = _own(store.lacking(embedder.views, keys), keys, share)
     if not todo:
         return 0
     chunks = [todo[start : start + _SHARD_IMAGES] for start in range(0, len(todo), _SHARD_IMAGES)]
@@ -93,15 +93,10 @@ def embed(
     raise UserError("the embedding store loses what is written to it\nput the cache elsewhere: TLK_CACHE=DIR")
 
 
-def _lacking(embedder: Embedder, keys: np.ndarray, store: VectorStore, share: Share) -> list[int]:
-    """Return the positions of the images to compute: those of a share, each content once."""
-    lacking = np.zeros(len(keys), bool)
-    for view in embedder.views:
-        lacking |= store.missing(view, keys)
-    _, first = np.unique(keys, return_index=True)
+def _own(positions: np.ndarray, keys: np.ndarray, share: Share) -> list[int]:
+    """Return those of the positions whose images belong to a share."""
     number, count = share
-    owner = np.array([int.from_bytes(bytes(key)[:4], "big") % count for key in keys])
-    return [int(i) for i in np.sort(first) if lacking[i] and owner[i] == number]
+    return [int(i) for i in positions if int.from_bytes(bytes(keys[i])[:4], "big") % count == number]
 
 
 def _compute(embedder: Embedder, prepared: Iterator[Any], sizes: Sequence[int]) -> Iterator[list[np.ndarray]]:

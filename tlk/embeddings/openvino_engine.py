@@ -34,17 +34,16 @@ class OpenVinoEngine:
     def __init__(self, path: Path) -> None:
         import openvino
 
-        threads = cores()
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": cores(),
+            "ENABLE_CPU_PINNING": False,  # several processes would all be kept to the first cores
             "INFERENCE_PRECISION_HINT": "f32",  # left alone it takes bfloat16 where the processor has it
         }
         model = openvino.Core().compile_model(path / "graph.xml", "CPU", settings)
-        self.parallel = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._shape = tuple(model.input(0).shape)
         self._idle: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(self.parallel):
+        for _ in range(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")):
             self._idle.put(model.create_infer_request())
 
     def __call__(self, pixels: np.ndarray) -> Outputs:

@@ -90,6 +90,14 @@ class VectorStore:
         """Return an `(n,)` mask of the content keys that have no vector in `view`."""
         return np.asarray(self._shards(view).find(keys)[:, 0] < 0)
 
+    def lacking(self, views: Sequence[View], keys: np.ndarray) -> np.ndarray:
+        """Return the `(m,)` positions of the content keys that lack a vector in any of the views, each content once."""
+        missing = np.zeros(len(keys), bool)
+        for view in views:
+            missing |= self.missing(view, keys)
+        _, first = np.unique(keys, return_index=True)
+        return np.sort(first[missing[first]])
+
     def append(self, view: View, keys: np.ndarray, vectors: np.ndarray) -> None:
         """Keep `(n, d)` vectors under `(n,)` content keys, in half precision."""
         shards = self._shards(view)

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 ABSENT = -1  # in lists of unequal length: no candidate here
 _ROUNDS = 200
-_DAMPING = 0.5
+_NUMBERS = 1 << 15  # of edges looked at together: they stay in the processor's cache
 _ENOUGH = 1e-4  # largest change of a marginal at which the messages have settled
 _LEAST = -60.0  # of an edge's log weight below its list's best: less would be nothing in float64
 _TEMPERATURES = 0.05, 5.0
@@ -49,23 +49,35 @@ def match(scores: np.ndarray, lists: np.ndarray, temperature: float) -> np.ndarr
         temperature: what a difference of scores counts, in deviations: small trusts them, large trusts the graph.
     """
     there = lists != ABSENT
-    query, _ = np.nonzero(there)  # (e,) of each edge, in the order of the lists
-    _, right = np.unique(lists[there], return_inverse=True)
+    used = np.bincount(lists[there]) > 0
+    count = int(used.sum())
+    right = np.where(there, (np.cumsum(used) - 1)[lists], count)  # what is absent leads to one more, which has no say
     logits = in_deviations(scores, there) / temperature
-    weights = np.exp(np.maximum(logits - logits.max(axis=1, keepdims=True), _LEAST))[there]
-    spare = float(right.max() + 1 > len(scores))  # the weight of a right image that is nobody's
-    to_query = np.ones(len(query))  # messages
-    chances = _normalised(weights, query)
+    weights = np.exp(np.maximum(logits - logits.max(axis=1, keepdims=True), _LEAST))
+    weights[~there] = 0
+    spare = float(count > len(scores))  # the weight of a right image that is nobody's
+    to_query, to_right = np.ones(scores.shape), np.empty(scores.shape)  # messages
+    chances = weights / weights.sum(axis=1, keepdims=True)
+    step = max(1, _NUMBERS // scores.shape[1])
+    blocks = [slice(start, start + step) for start in range(0, len(scores), step)]
     for _ in range(_ROUNDS):
-        to_right = weights / _others(weights * to_query, query)
-        fresh = 1 / (spare + _others(to_right, right))
-        to_query = to_query**_DAMPING * fresh ** (1 - _DAMPING)
-        before, chances = chances, _normalised(weights * to_query, query)
-        if np.abs(chances - before).max() < _ENOUGH:
+        for own in blocks:
+            incoming = weights[own] * to_query[own]
+            to_right[own] = weights[own] / _without(incoming, incoming.sum(axis=1, keepdims=True))
+        sums = np.bincount(right.ravel(), to_right.ravel(), count + 1)
+        sums[count] = 1
+        change = 0.0
+        for own in blocks:
+            fresh = 1 / (spare + _without(to_right[own], sums[right[own]]))
+            to_query[own] = np.sqrt(to_query[own] * fresh)  # halfway: the messages would swing otherwise
+            now = weights[own] * to_query[own]
+            now /= now.sum(axis=1, keepdims=True)
+            change = max(change, float(np.abs(now - chances[own]).max()))
+            chances[own] = now
+        if change < _ENOUGH:
             break
-    result = np.full(scores.shape, -np.inf)
-    result[there] = np.log(chances)
-    return result
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(chances))  # -inf where nothing is there
 
 
 def fit_temperature(cases: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
@@ -122,11 +134,6 @@ def in_deviations(scores: np.ndarray, there: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(there, centred / (deviation or 1), -np.inf))
 
 
-def _others(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Return for each `(e,)` value the sum of its owner's other values."""
-    sums = np.bincount(owner, values)[owner]
+def _without(values: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """Return what is left of the sums without each of the values in them."""
     return np.asarray(np.maximum(sums - values, _FLOOR * sums))
-
-
-def _normalised(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    return np.asarray(values / np.bincount(owner, values)[owner])

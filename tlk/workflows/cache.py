@@ -6,16 +6,16 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tlk.data.images import SUFFIXES
+from tlk.data.competition import Competition
 from tlk.data.pixels import PixelCache
 from tlk.data.reader import ImageReader
 from tlk.data.shards import KEY
-from tlk.data.source import Source, open_source
+from tlk.data.source import Source
 from tlk.errors import UserError, summarise
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
@@ -116,10 +116,8 @@ def _sources(workspace: Workspace, data: Path | None, forgotten: set[str]) -> di
 
 
 def _images(location: Path) -> tuple[Source, list[str]]:
-    source = open_source(location)
-    folders = [f"{half}/{side}" for half in ("train", "test") for side in ("left", "right")]
-    paths = [PurePosixPath(folder) / name for folder in folders for name in source.files(folder)]
-    return source, [str(path) for path in paths if path.suffix.lower() in SUFFIXES]
+    competition = Competition(location)
+    return competition.source, competition.image_paths()
 
 
 def _keys(sources: dict[Source, list[str]], reporter: Reporter) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tlk.data.competition import CandidateLists, Pairs
+from tlk.data.competition import FOLDERS, CandidateLists, Pairs
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates
 from tlk.duplicates.embedded import alike_embeddings
@@ -14,12 +14,10 @@ from tlk.embeddings.embed import embed
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.embeddings.views import unit
 from tlk.errors import UserError
-from tlk.workflows.embed import image_paths
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
 ALIKE = 0.6  # cosine less the mean, from which on geometry has a look
-FOLDERS = ("train/left", "train/right", "test/left", "test/right")
 
 
 def check_data(workspace: Workspace, reporter: Reporter, backbone: str | None = None) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def check_data(workspace: Workspace, reporter: Reporter, backbone: str | None = 
         UserError: there are neither tables nor images to look at, or the backbone cannot be had.
     """
     competition = workspace.competition()
-    paths = image_paths(competition)
+    paths = competition.image_paths()
     if not (paths or competition.has_train() or competition.has_test()):
         raise UserError(f"{workspace.data} has neither tables nor images of a competition\npoint at its folder or zip")
     faults: list[str] = []

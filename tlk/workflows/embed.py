@@ -56,7 +56,7 @@ def fill_store(
     if export is not None and world_size() > 1:
         raise UserError("--export: several processes do not wait for each other\nexport afterwards, with one")
     parameters = _parameters(recipe, backbone)
-    paths = image_paths(workspace.competition())
+    paths = workspace.competition().image_paths()
     if not paths:
         raise UserError(
             f"{workspace.data} has no images in train/ or test/\npoint --data at a competition's folder or zip"
@@ -69,12 +69,6 @@ def fill_views(
 ) -> None:
     """Embed the images at `paths` for all recipes that look at embeddings: one pass for those of the same backbone."""
     _fill([recipe.embedding for recipe in recipes if recipe.embedding is not None], paths, workspace, device, reporter)
-
-
-def image_paths(competition: Competition) -> list[str]:
-    """Return the paths of all images of whatever halves are there."""
-    folders = (f"{half}/{side}" for half in ("train", "test") for side in ("left", "right"))
-    return [path for folder in folders for path in competition.images(folder).values()]
 
 
 def _fill(

@@ -38,9 +38,7 @@ class RunEmbeddings:
         Raises:
             UserError: a backbone or a model is not what the run was trained with.
         """
-        lacking = np.any([self._store.missing(view, self._keys) for view in self.views], axis=0)
-        _, first = np.unique(self._keys, return_index=True)
-        paths = [self._paths[i] for i in np.sort(first) if lacking[i]]
+        paths = [self._paths[i] for i in self._store.lacking(self.views, self._keys)]
         if paths:
             from tlk.workflows.run_models import embed_with_models
 

@@ -9,7 +9,6 @@ from PIL import Image
 from tlk.data.competition import Competition
 from tlk.data.reader import ImageReader
 from tlk.workflows.bench.measure import Row, seconds_of
-from tlk.workflows.embed import image_paths
 
 _IMAGES = 1024
 
@@ -17,7 +16,7 @@ _IMAGES = 1024
 def decode(data: Path) -> list[Row]:
     """Return the comparison on the first images of the competition in the folder `data`."""
     competition = Competition(data)
-    paths = image_paths(competition)[:_IMAGES]
+    paths = competition.image_paths()[:_IMAGES]
     files = [competition.source.read(path) for path in paths]
 
     def plain() -> None:

@@ -48,9 +48,8 @@ def embed(data: Path, backbone: str) -> list[Row]:
 
 def image_files(data: Path) -> list[str]:
     """Return the files of all images of whatever halves are there."""
-    from tlk.workflows.embed import image_paths
 
-    return [str(data / path) for path in image_paths(Competition(data))]
+    return [str(data / path) for path in Competition(data).image_paths()]
 
 
 def warm(data: str, backbone: str) -> dict[str, Any]:
@@ -58,11 +57,10 @@ def warm(data: str, backbone: str) -> dict[str, Any]:
     from tlk.embeddings.embed import fill
     from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
     from tlk.embeddings.store import VectorStore
-    from tlk.workflows.embed import image_paths
     from tlk.workflows.inputs import build_embedder, choose_device
 
     competition = Competition(Path(data))
-    paths = image_paths(competition)[:_WARM]
+    paths = competition.image_paths()[:_WARM]
     view = ViewOfBackbone(at="final")
     parameters = EmbeddingParameters(backbone=backbone, views=(view,), mirrored=False)
     with tempfile.TemporaryDirectory() as folder:
