@@ -81,8 +81,8 @@ def test_training_a_head_beside_a_bare_loop() -> None:
 
 
 def test_embedding_beside_the_plain_loop(photographs: Path, mobilenet_folder: Path) -> None:
-    cold, warm = embed(photographs, f"local-dir:{mobilenet_folder}")
-    assert speed_up(cold) > 4
+    *cold, warm = embed(photographs, f"local-dir:{mobilenet_folder}")
+    assert min(map(speed_up, cold)) > 4
     assert speed_up(warm) > 0.75
 
 

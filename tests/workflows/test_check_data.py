@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image, ImageOps
 
 from tlk.cli.main import run
 from tlk.data.competition import CandidateLists, Pairs
+from tlk.duplicates import DuplicatePairs, find_duplicates
 from tlk.workflows.check_data import check_data, find_leaks
 from tlk.workflows.progress import Silent
 from tlk.workflows.workspace import Workspace
@@ -40,6 +42,26 @@ def test_clean_data_are_clean(data: Path, capsys: pytest.CaptureFixture[str]) ->
     assert result["duplicates"]["exact"] == 0
     assert run(["data", "check"]) == 0
     assert "faults: 0" in capsys.readouterr().out
+
+
+def test_with_a_backbone_what_it_finds_alike_is_proposed(
+    data: Path, mobilenet_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, query = table(data / "train.csv")[0][0], table(data / "test_truth.csv")[0][0]
+    ImageOps.mirror(Image.open(data / f"train/left/{left}.jpg")).save(data / f"test/left/{query}.jpg", quality=85)
+    proposed = []
+
+    def finding(*arguments: Any, **options: Any) -> DuplicatePairs:
+        proposed.append(options["proposed"])
+        return find_duplicates(*arguments, **options)
+
+    monkeypatch.setattr("tlk.workflows.check_data.find_duplicates", finding)
+    alone = check_data(Workspace.here(), Silent())
+    helped = check_data(Workspace.here(), Silent(), f"local-dir:{mobilenet_folder}")
+    assert alone["pairs"] == helped["pairs"]
+    paths = [path.rpartition(".")[0] for path in Workspace.here().competition().image_paths()]
+    assert proposed[0] == []
+    assert (paths.index(f"train/left/{left}"), paths.index(f"test/left/{query}"), True) in proposed[1]
 
 
 def test_a_training_pair_that_returns_is_a_leak(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,9 @@ from tlk.errors import UserError
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
-ALIKE = 0.6  # cosine less the mean, from which on geometry has a look
+# Cosine less the mean, from which on geometry has a look. Of 7,000 photographs and drawings MobileNetV2 proposes 14,000
+# pairs, and 3 of them are duplicates beyond the 458 found without it; at 0.5 it proposes 82,000, and no more are.
+ALIKE = 0.6
 
 
 def check_data(workspace: Workspace, reporter: Reporter, backbone: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from tlk.constants import DEFAULT_RECIPE
-from tlk.data.competition import Competition
 from tlk.data.reader import ImageReader
 from tlk.embeddings.embed import embed, fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone

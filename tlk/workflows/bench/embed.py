@@ -5,6 +5,7 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +20,31 @@ _WARM = 2048  # images
 
 
 def embed(data: Path, backbone: str) -> list[Row]:
-    """Return the comparisons on the images of the competition in the folder `data`."""
+    """Return the comparisons on the images of the competition in the folder `data`.
+
+    open-metric-learning's inference stands beside ours where it is installed.
+    """
     names = image_files(data)
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "names.txt"
         listing.write_text("\n".join(names), encoding="utf-8")
         command = [sys.executable, "-m", "tlk", "embed", "--data", str(data), "--backbone", backbone]
         seconds, peak, _ = run_program(command, {"TLK_CACHE": str(Path(folder) / "cache")})
-        plain, plain_peak, _ = run_program(
-            [sys.executable, "-m", "tlk.workflows.bench.plain_loop", str(listing), backbone]
-        )
+        others = {"plain_loop": "timm, PIL, DataLoader with 2 workers, batches of 32"}
+        if find_spec("oml") is not None:
+            others["oml_inference"] = "open-metric-learning's inference of the same network, workers and batches"
+        rows = []
+        for module, beside in others.items():
+            program = [sys.executable, "-m", f"tlk.workflows.bench.{module}", str(listing), backbone]
+            theirs, their_peak, _ = run_program(program)
+            what = f"tlk embed of {len(names):,} images, cold"
+            note = f"{len(names) / seconds:.0f} images a second beside {len(names) / theirs:.0f}"
+            rows.append(Row("embed", what, seconds, f"{beside} ({their_peak:.0f} MiB)", theirs, peak, note))
         told = apart(f"{_HERE}:warm", str(data), backbone)
-    count = len(names)
-    cold = Row(
-        "embed",
-        f"tlk embed of {count:,} images, cold",
-        seconds,
-        f"timm, PIL, DataLoader with 2 workers, batches of 32 ({plain_peak:.0f} MiB)",
-        plain,
-        peak,
-        f"{count / seconds:.0f} images a second beside {count / plain:.0f}",
-    )
     what = f"{told['count']:,} images in a warm process"
     rate, share = told["count"] / told["seconds"], told["forward"] / told["seconds"]
     note = f"{rate:.0f} images a second, {share:.0%} of the engine's own rate"
-    return [cold, Row("embed", what, told["seconds"], "the forward passes alone", told["forward"], None, note)]
+    return [*rows, Row("embed", what, told["seconds"], "the forward passes alone", told["forward"], None, note)]
 
 
 def image_files(data: Path) -> list[str]:
