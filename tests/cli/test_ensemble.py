@@ -19,17 +19,6 @@ from tlk.workflows.sampled_lists import SampledLists
 
 pytestmark = pytest.mark.slow
 
-RECIPE = """
-name = "pair"
-summary = "s"
-source = "s"
-matching = true
-members = [
-    { recipe = "thumbnail" },
-    { recipe = "descriptors", name = "hogs", settings = ["training.epochs=3", "model.components=32"] },
-]
-"""
-
 
 @pytest.fixture(scope="session")
 def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -114,8 +103,10 @@ def test_without_matching_a_row_does_not_depend_on_other_rows(workspace: Path, c
         np.testing.assert_allclose(scores, whole[query], atol=1e-5)
 
 
-def test_matching_that_is_not_wanted_is_not_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("pair.toml").write_text(RECIPE)
+def test_matching_that_is_not_wanted_is_not_said(
+    workspace: Path, recipe_of_members: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pair.toml").write_text(recipe_of_members)
     assert run(["train", "pair.toml"]) == 0
     capsys.readouterr()
     assert run(["predict", "pair", "--no-matching"]) == 0
@@ -124,8 +115,10 @@ def test_matching_that_is_not_wanted_is_not_said(workspace: Path, capsys: pytest
     assert "test half" not in said
 
 
-def test_a_recipe_of_members_trains_them_and_blends(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("pair.toml").write_text(RECIPE)
+def test_a_recipe_of_members_trains_them_and_blends(
+    workspace: Path, recipe_of_members: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pair.toml").write_text(recipe_of_members)
     assert run(["train", "pair.toml"]) == 0
     told = capsys.readouterr().out
     assert all(word in told for word in ("brings", "hogs", "run pair: out-of-fold top-2"))
@@ -140,9 +133,9 @@ def test_a_recipe_of_members_trains_them_and_blends(workspace: Path, capsys: pyt
 
 
 def test_an_interrupted_ensemble_goes_on_with_the_member_that_it_was_at(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, recipe_of_members: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("pair.toml").write_text(RECIPE)
+    Path("pair.toml").write_text(recipe_of_members)
     assert run(["train", "pair.toml", "--run", "whole"]) == 0
     real, saved = train_folds.save_model, []
 

@@ -126,23 +126,11 @@ def test_two_processes_train_one_run(
     assert run(["check-submission", "out.csv"]) == 0
 
 
-MEMBERS = """
-name = "pair"
-summary = "s"
-source = "s"
-matching = true
-members = [
-    { recipe = "thumbnail" },
-    { recipe = "descriptors", name = "hogs", settings = ["training.epochs=3", "model.components=32"] },
-]
-"""
-
-
 def test_two_processes_train_an_ensemble(
-    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, recipe_of_members: str
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
-    Path("pair.toml").write_text(MEMBERS)
+    Path("pair.toml").write_text(recipe_of_members)
     printed = torchrun(2, "-m", "tlk", "--", "train", "pair.toml", "--device", "cpu")
     assert "Traceback" not in printed
     assert printed.count("run pair: out-of-fold") == 1

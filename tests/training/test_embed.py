@@ -32,7 +32,7 @@ class Dropped(Model):
 def test_numbered_images_are_embedded_in_evaluation_mode(
     embedded: Callable[..., Examples], accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch, training: bool
 ) -> None:
-    monkeypatch.setattr(module, "_BLOCK", 16)
+    monkeypatch.setattr(module, "_BLOCK_ON_CPU", 16)
     inputs, model = embedded(30).inputs, Dropped().train(training)
     images = np.array([59, 3, 3, *range(40)])
     found = embed_images(model, inputs, images, accelerator)

@@ -10,7 +10,8 @@ from torch import Tensor
 from tlk.models.base import Model
 from tlk.training.inputs import Inputs
 
-_BLOCK = 256  # images
+# Images at a time: on a CPU what fits into its cache, twice as fast as 256 of them or more.
+_BLOCK, _BLOCK_ON_CPU = 256, 32
 
 
 @torch.no_grad()
@@ -26,9 +27,10 @@ def embed_images(
     each = -(-len(images) // accelerator.num_processes)
     padded = np.resize(images, each * accelerator.num_processes)  # repeats the first ones: parts are equal
     mine = padded[accelerator.process_index * each :][:each]
+    size = _BLOCK_ON_CPU if accelerator.device.type == "cpu" else _BLOCK
     parts = []
-    for start in range(0, len(mine), _BLOCK):
-        block = inputs.whole(mine[start : start + _BLOCK])
+    for start in range(0, len(mine), size):
+        block = inputs.whole(mine[start : start + size])
         block = (block[:, :1] if as_is else block).to(accelerator.device)
         with accelerator.autocast():
             parts.append(model.embed(block).float())

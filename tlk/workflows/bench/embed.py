@@ -49,7 +49,6 @@ def embed(data: Path, backbone: str) -> list[Row]:
 
 def image_files(data: Path) -> list[str]:
     """Return the files of all images of whatever halves are there."""
-
     return [str(data / path) for path in Competition(data).image_paths()]
 
 
