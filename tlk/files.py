@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,20 +18,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: the place cannot be written to.
     """
-    if path.exists() and not path.is_file():
-        raise UserError(f"cannot write {path}: it is not a file\nchoose another name")
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"cannot write {path}: it is not a file\nchoose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
+        # Not tempfile's, which only their owner can read: results are meant to be shared like any other file.
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
     except OSError as error:
         raise _cannot_write(path, error, "choose another place, or mend this one") from error
-    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -44,13 +44,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def _cannot_write(path: Path, error: OSError, remedy: str) -> UserError:
     # numpy reports a full disk without an error number, so without `strerror`.
     return UserError(f"cannot write {path}: {error.strerror or error}\n{remedy}")
-
-
-def _umask() -> int:
-    # mkstemp makes files that only their owner can read; results are meant to be shared like any other file.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def write_text(path: Path, text: str) -> None:

@@ -102,7 +102,7 @@ def _misfits(recipe: Recipe) -> list[str]:
         faults.append(f"model {name} has to learn: give loss and training")
     losses = [("loss", recipe.loss), ("pretraining.loss", recipe.pretraining and recipe.pretraining.loss)]
     for where, table in losses:
-        if table and LOSSES[table["name"]].takes not in model.gives:
+        if table and LOSSES[table["name"]].asks not in model.gives:
             faults.append(f"{where}: {table['name']} takes {LOSSES[table['name']].takes}, which {name} does not give")
     if recipe.pseudo_pairs and recipe.loss and LOSSES[recipe.loss["name"]].takes != "embeddings":
         faults.append(f"pseudo_pairs: loss {recipe.loss['name']} does not train embeddings that find each other")
@@ -147,9 +147,11 @@ def _stage_misfits(recipe: Recipe) -> list[str]:
         entry = LOSSES[table["name"]]
         if training.watch == "accuracy" and entry.takes != "verdicts":
             faults.append(f"{where}.watch: accuracy is of verdicts, not of loss {table['name']}")
+        if training.watch == "loss" and entry.takes == "classes":
+            faults.append(f"{where}.watch: loss {table['name']} knows only the classes that are learned: watch top_2")
         if entry.in_batch and training.accumulate > training.batch_size // 2:
             faults.append(f"{where}.accumulate: loss {table['name']} compares pairs, so each part needs two of them")
-    alone = first is not None and first.on == "images" and LOSSES[first.loss["name"]].takes == "embeddings"
+    alone = first is not None and first.on == "images" and LOSSES[first.loss["name"]].asks == "embeddings"
     changed = recipe.pixels.augment if recipe.pixels else recipe.embedding is not None and recipe.embedding.mirrored
     if alone and not changed:
         faults.append('pretraining.on: "images" needs two looks of each: pixels.augment, or embedding.mirrored')

@@ -167,6 +167,12 @@ def test_large_images_are_reduced_and_small_ones_left(
     assert abs(pixels.astype(int) - COLOUR).max() <= 3
 
 
+def test_a_caller_may_ask_for_fewer_pixels_or_more() -> None:
+    for kind in ("JPEG", "PNG"):
+        data = save(Image.new("RGB", (2000, 1000), COLOUR), kind)
+        assert [decode_image(data, "x", side).shape[1] for side in (100, 800, 4000)] == [100, 800, 2000]
+
+
 def test_large_16_bit_and_turned_images_are_reduced_too() -> None:
     assert decode_image(save(Image.fromarray(np.full((600, 1200), 30000, np.uint16))), "x").shape == (256, 512, 3)
     exif = Image.Exif()
@@ -197,6 +203,37 @@ def test_broken_files_are_named(data: bytes, message: str) -> None:
 
 def test_a_scan_of_100_megapixels_is_decoded() -> None:
     assert decode_image(save(Image.new("1", (10_000, 10_000), 1)), "x").shape == (512, 512, 3)
+
+
+MAKE_GIANT = """
+import sys
+from PIL import Image
+tile = Image.effect_noise((256, 256), 60).resize((512, 512)).convert("RGB")
+image = Image.new("RGB", (15530, 6911))
+for left in range(0, image.width, 512):
+    for top in range(0, image.height, 512):
+        image.paste(tile, (left, top))
+image.save(sys.argv[1], quality=85, progressive=sys.argv[2] == "progressive")
+"""
+DECODE_GIANT = """
+import resource, sys
+from pathlib import Path
+from tlk.data.images import decode_image
+assert decode_image(Path(sys.argv[1]).read_bytes(), "x").shape == (228, 512, 3)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "most"), [("baseline", 400), ("progressive", 1024)])
+def test_a_giant_jpeg_is_decoded_in_little_memory(kind: str, most: int, tmp_path: Path) -> None:
+    """The largest painting of a real collection, 107 megapixels, in a process of its own."""
+    path = tmp_path / "giant.jpg"
+    subprocess.run([sys.executable, "-c", MAKE_GIANT, path, kind], check=True)
+    # A child's peak starts with what its parent held when it was started: a shell in between holds next to nothing.
+    command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", DECODE_GIANT, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) / 1024 < most
 
 
 def test_pillows_warnings_do_not_reach_the_user(tmp_path: Path) -> None:

@@ -78,14 +78,15 @@ def test_without_a_source_there_are_no_negatives(numbered: Make) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
 def test_parts_are_the_batch_and_none_is_empty(count: int) -> None:
-    anchors, positives, negatives = torch.randn(3, 7, 4)
-    for batch in (Batch(anchors, positives, negatives), Batch(anchors, positives, None)):
+    (anchors, positives, negatives), groups = torch.randn(3, 7, 4), torch.arange(7)
+    for batch in (Batch(anchors, positives, negatives, groups), Batch(anchors, positives, None, groups)):
         parts = batch.parts(count)
         assert len(parts) == min(count, 7)
         sizes = [len(part) for part in parts]
         assert max(sizes) - min(sizes) <= 1
         assert torch.equal(torch.cat([part.anchors for part in parts]), anchors)
         assert torch.equal(torch.cat([part.positives for part in parts]), positives)
+        assert torch.equal(torch.cat([part.groups for part in parts]), groups)
         if batch.negatives is None:
             assert all(part.negatives is None for part in parts)
         else:

@@ -43,7 +43,7 @@ class Small(Model):
 
 @pytest.fixture
 def batch() -> Batch:
-    return Batch(*torch.randn(3, 12, 6, generator=torch.Generator().manual_seed(1)))
+    return Batch(*torch.randn(3, 12, 6, generator=torch.Generator().manual_seed(1)), torch.arange(12))
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_compiled_steps_are_the_same_steps_and_no_size_compiles_twice(
 
 def sides(batch: Batch) -> tuple[Tensor, ...]:
     assert batch.negatives is not None
-    return batch.anchors, batch.positives, batch.negatives
+    return batch.anchors, batch.positives, batch.negatives, batch.groups
 
 
 def test_a_machine_that_cannot_compile_is_said(

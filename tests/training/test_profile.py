@@ -60,7 +60,7 @@ def training(accelerator: Accelerator, profile: Profile) -> dict[str, float]:
     def batches(epoch: int) -> Iterator[Batch]:
         time.sleep(4 * NAP)  # as mining does: before the first batch
         for _ in range(2):
-            yield Batch(torch.ones(2, 1), torch.ones(2, 1), None)
+            yield Batch(torch.ones(2, 1), torch.ones(2, 1), None, torch.arange(2))
 
     def validate() -> Scores:
         time.sleep(5 * NAP)

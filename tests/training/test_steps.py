@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from tlk.models.base import Model, Verdict
 from tlk.training.examples import Batch
-from tlk.training.steps import STEPS, Embeddings, Images, Verdicts
+from tlk.training.steps import STEPS, Classes, Embeddings, Images, Verdicts
+
+GROUPS = torch.arange(6)
 
 
 class Doubled(Model):
@@ -36,17 +38,17 @@ def sides() -> Tensor:
 
 def test_embeddings_come_from_one_pass(sides: Tensor) -> None:
     model = Doubled()
-    anchors, positives, negatives = Embeddings(model)(Batch(*sides))
+    anchors, positives, negatives = Embeddings(model)(Batch(*sides, GROUPS))
     assert model.passes == 1
     assert torch.equal(anchors, 2 * sides[0])
     assert torch.equal(positives, 2 * sides[1])
     assert torch.equal(negatives, 2 * sides[2])
-    assert Embeddings(model)(Batch(sides[0], sides[1], None))[2] is None
+    assert Embeddings(model)(Batch(sides[0], sides[1], None, GROUPS))[2] is None
 
 
 def test_verdicts_are_of_matches_and_of_negatives(sides: Tensor) -> None:
     model = Differences()
-    logits, labels = Verdicts(model)(Batch(*sides))
+    logits, labels = Verdicts(model)(Batch(*sides, GROUPS))
     assert model.passes == 1
     assert labels.tolist() == [1.0] * 6 + [0.0] * 6
     torch.testing.assert_close(logits[:6], -2 * (sides[0] - sides[1]).abs().sum(dim=1))
@@ -55,7 +57,7 @@ def test_verdicts_are_of_matches_and_of_negatives(sides: Tensor) -> None:
 
 def test_the_left_picture_is_drawn_from_the_right_one() -> None:
     left, right = torch.randint(256, (2, 5, 1, 4, 4), dtype=torch.uint8)
-    logits, targets = Images(Doubled())(Batch(left, right, None))
+    logits, targets = Images(Doubled())(Batch(left, right, None, GROUPS))
     assert torch.equal(logits, right.float() + 1)
     assert torch.equal(targets, left.float() / 255)
 
@@ -63,5 +65,25 @@ def test_the_left_picture_is_drawn_from_the_right_one() -> None:
 def test_there_is_a_step_for_what_any_loss_takes() -> None:
     from tlk.losses.registry import LOSSES
 
-    assert {entry.takes for entry in LOSSES.values()} == set(STEPS)
+    assert {entry.takes for entry in LOSSES.values()} == {*STEPS, "classes"}  # whose step knows the classes, too
     assert all(issubclass(step, nn.Module) for step in STEPS.values())
+
+
+def test_classes_are_the_groups_that_are_learned(sides: Tensor) -> None:
+    groups = torch.tensor([3, 7, 3, 9, 8, 7])  # 8 is none of them
+    torch.manual_seed(0)
+    step = Classes(Doubled(), torch.tensor([3, 7, 9]), 4)
+    cosines, own = step(Batch(sides[0], sides[1], sides[2], groups))
+    assert cosines.shape == own.shape == (10, 3)
+    images = torch.cat([sides[0][groups != 8], sides[1][groups != 8]])
+    expected = nn.functional.cosine_similarity(images[:, None], step.directions[None], dim=2)
+    torch.testing.assert_close(cosines, expected)
+    assert own.argmax(dim=1).tolist() == [0, 1, 0, 2, 1] * 2
+    assert own.sum() == 10
+    learned = [parameter for group in step.parameter_groups(0.1) for parameter in group["params"]]
+    assert any(parameter is step.directions for parameter in learned)
+
+
+def test_of_classes_that_are_not_learned_nothing_is_left(sides: Tensor) -> None:
+    cosines, own = Classes(Doubled(), torch.tensor([11, 12]), 4)(Batch(sides[0], sides[1], None, GROUPS))
+    assert cosines.shape == own.shape == (0, 2)

@@ -20,6 +20,7 @@ from tlk.cli import (
     folds,
     predict,
     recipes,
+    search,
     train,
 )
 from tlk.errors import UserError
@@ -44,6 +45,7 @@ app.command("embed")(embed.embed)
 app.command("eval")(evaluate.evaluate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("predict")(predict.predict)
+app.command("search")(search.search)
 app.command("bench")(bench.bench)
 app.command("cache")(cache.cache)
 app.command("check-submission")(check_submission.check_submission)

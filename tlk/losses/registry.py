@@ -34,6 +34,10 @@ class CosineMarginParameters(Parameters):
     scale: float = Field(16.0, gt=0, le=1000)
 
 
+class ClassMarginParameters(CosineMarginParameters):
+    """Large-margin cosine over classes: groups of pairs, such as those of one artist."""
+
+
 class BinaryCrossEntropyParameters(Parameters):
     """Binary cross-entropy of verdicts on matched and unmatched pairs."""
 
@@ -53,10 +57,16 @@ class LossEntry(Entry):
     """An entry that also says, without loading torch, what the loss takes.
 
     Called as `loss(anchors, positives, negatives)` if it takes embeddings (`negatives` None if it needs none),
-    `loss(logits, labels)` if verdicts, `loss(logits, targets)` if images.
+    `loss(logits, labels)` if verdicts, `loss(logits, targets)` if images, `loss(cosines, own)` if classes.
     """
 
-    takes: Literal["embeddings", "verdicts", "images"] = "embeddings"
+    takes: Literal["embeddings", "verdicts", "images", "classes"] = "embeddings"
+
+    @property
+    def asks(self) -> str:
+        """What the model has to give for it: classes are told apart by embeddings."""
+        return "embeddings" if self.takes == "classes" else self.takes
+
     negatives: Literal["none", "optional", "needed"] = "none"
     in_batch: bool = False  # compares each pair with the rest of its batch: embeddings are gathered across processes
 
@@ -66,6 +76,7 @@ LOSSES: Mapping[str, LossEntry] = {
     "cosine_margin": LossEntry(
         CosineMarginParameters, "tlk.losses.cosine_margin:CosineMargin", negatives="optional", in_batch=True
     ),
+    "class_margin": LossEntry(ClassMarginParameters, "tlk.losses.class_margin:ClassMargin", takes="classes"),
     "contrastive": LossEntry(ContrastiveParameters, "tlk.losses.contrastive:Contrastive", negatives="needed"),
     "triplet": LossEntry(TripletParameters, "tlk.losses.triplet:Triplet", negatives="needed"),
     "binary_cross_entropy": LossEntry(

@@ -14,19 +14,30 @@ from tlk.training.inputs import Inputs
 
 @dataclass(frozen=True)
 class Examples:
-    """Pairs: `(n,)` numbers of their left and right images, and the `(n,)` groups of near-duplicates."""
+    """Pairs: `(n,)` numbers of their left and right images, and the `(n,)` groups of what no negative is made of.
+
+    Groups are those of near-duplicates, or of all that a rule relates. `held_out` marks the pairs that validate, where
+    the data say it themselves.
+    """
 
     inputs: Inputs
     left: np.ndarray
     right: np.ndarray
     group: np.ndarray
+    held_out: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.left)
 
     def of(self, chosen: np.ndarray) -> "Examples":
         """Return some of the pairs, by mask or number."""
-        return replace(self, left=self.left[chosen], right=self.right[chosen], group=self.group[chosen])
+        held_out = None if self.held_out is None else self.held_out[chosen]
+        sides = {"left": self.left[chosen], "right": self.right[chosen], "group": self.group[chosen]}
+        return replace(self, **sides, held_out=held_out)
+
+    def one_a_group(self) -> "Examples":
+        """Return the first pair of every group."""
+        return self.of(np.sort(np.unique(self.group, return_index=True)[1]))
 
     def with_more(self, more: "Examples") -> "Examples":
         """Return these pairs and more of the same inputs."""
@@ -41,11 +52,15 @@ class Examples:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of `b` anchors, of their positives, and where the loss asks for them of one negative each."""
+    """Inputs of `b` anchors, of their positives, and where the loss asks for them of one negative each.
+
+    `groups` are the `(b,)` groups of the pairs.
+    """
 
     anchors: Tensor
     positives: Tensor
     negatives: Tensor | None
+    groups: Tensor
 
     def __len__(self) -> int:
         return len(self.anchors)
@@ -53,14 +68,15 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         negatives = None if self.negatives is None else self.negatives.to(device)
-        return Batch(self.anchors.to(device), self.positives.to(device), negatives)
+        return Batch(self.anchors.to(device), self.positives.to(device), negatives, self.groups.to(device))
 
     def parts(self, count: int) -> list["Batch"]:
         """Return the batch in `count` parts as equal as can be, none of them empty."""
         count = min(count, len(self))
         negatives = [None] * count if self.negatives is None else self.negatives.tensor_split(count)
-        sides = zip(self.anchors.tensor_split(count), self.positives.tensor_split(count), negatives, strict=True)
-        return [Batch(*side) for side in sides]
+        whole = (self.anchors, self.positives, self.groups)
+        anchors, positives, groups = (part.tensor_split(count) for part in whole)
+        return [Batch(*part) for part in zip(anchors, positives, negatives, groups, strict=True)]
 
 
 class NegativeSource(Protocol):
@@ -104,6 +120,7 @@ def draw_batches(
             examples.inputs.drawn(examples.left[pairs], seeds[0, pairs]),
             examples.inputs.drawn(examples.right[pairs], seeds[1, pairs]),
             None if drawn is None else examples.inputs.drawn(examples.right[drawn[pairs]], seeds[2, pairs]),
+            torch.from_numpy(examples.group[pairs]),
         )
 
 

@@ -23,6 +23,7 @@ from tlk.training.history import Epoch, best_epoch
 from tlk.training.optimise import Stepper, compiled
 from tlk.training.profile import MINING, MOVING, VALIDATING, WAITING, WHOLE, Profile
 from tlk.training.schedule import rate_factor
+from tlk.training.steps import Step
 from tlk.training.validate import Scores
 
 
@@ -43,7 +44,7 @@ class Listener:
 class Job:
     """What is to be trained, and how."""
 
-    step: Any  # the module that turns a batch into what the loss takes; its `model` is what learns
+    step: Step  # what turns a batch into what the loss takes
     loss: Callable[..., Tensor]
     in_batch: bool  # whether the loss compares the pairs of a batch with each other
     batches: Callable[[int], Iterator[Batch]]  # of an epoch, counted from 0
@@ -75,7 +76,7 @@ def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None
 
 def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> list[Epoch]:
     settings, model = job.settings, job.step.model
-    groups = model.parameter_groups(settings.learning_rate)
+    groups = job.step.parameter_groups(settings.learning_rate)
     rates = [group["lr"] for group in groups]
     optimiser: Any = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
     prepared, optimiser = accelerator.prepare(job.step, optimiser)
@@ -96,7 +97,7 @@ def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> l
         loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
         with job.profile.of(VALIDATING):
             scores = _agreed(job.validate(), accelerator) if job.validate is not None else None
-        _require_finite(scores.loss if scores is not None else loss, epoch)
+        _require_finite(loss if scores is None or scores.loss is None else scores.loss, epoch)
         rate = optimiser.param_groups[0]["lr"]
         history.append(Epoch.of_scores(epoch + 1, loss, scores, rate, time.perf_counter() - started))
         if best_epoch(history, settings.watch) == epoch + 1:

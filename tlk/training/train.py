@@ -25,7 +25,7 @@ from tlk.training.models import build_model
 from tlk.training.negatives import MinedNegatives, RandomNegatives
 from tlk.training.profile import Profile
 from tlk.training.pseudo_pairs import pseudo_pairs
-from tlk.training.steps import STEPS
+from tlk.training.steps import STEPS, Classes
 from tlk.training.validate import Scores, validate
 
 AGAIN = "again "  # before a stage's name: the second training, with pseudo-pairs
@@ -68,6 +68,9 @@ class Trainer:
 
     def _split(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
         """Return the pairs that are learned from, and those that validate, if any do."""
+        if examples.held_out is not None:
+            marked = examples.of(examples.held_out)
+            return examples.of(~examples.held_out), marked if self.recipe.inner_fraction else None
         if self.recipe.inner_fraction == 0:
             return examples, None
         inner = split_groups(examples.group, self.recipe.inner_fraction, derive_seed(seed, "inner"))
@@ -157,12 +160,13 @@ class Trainer:
         entry = LOSSES[str(table["name"])]
         loss_class, parameters = parameters_of(table, LOSSES)
         loss, seed = loss_class(parameters), derive_seed(seed, stage)
-        if model.parts > 1:
+        if model.parts > 1 and entry.takes == "embeddings":
             loss = PerPart(loss, model.parts)
-        step = STEPS[entry.takes](model)
+        step = _classes(model, learned, seed) if entry.takes == "classes" else STEPS[entry.takes](model)
         # Every query against the whole gallery: cheap for cosines, for a learned similarity only if it is asked for.
         ranked = settings.watch == "top_2" or not isinstance(model, Verdict)
-        pairs = held_out
+        # Where groups are large, as an artist's, another pair of the own group must not count as a wrong answer.
+        pairs = held_out if held_out is None or held_out.held_out is None else held_out.one_a_group()
         if on == "images":
             learned, held_out = _alone(learned, self.unlabelled), held_out and _alone(held_out, np.empty(0, np.int64))
         negatives: RandomNegatives | None = None
@@ -212,10 +216,20 @@ def _fit(model: Model, examples: Examples, seed: int) -> None:
         model.fit(examples.inputs.whole(examples.images), seed)
 
 
+def _classes(model: Model, learned: Examples, seed: int) -> Classes:
+    """Return the step of a loss over classes, its directions drawn from `seed`; they live where the model does."""
+    with torch.no_grad():
+        one = learned.inputs.whole(learned.left[:1])[:, 0]
+        device = next(model.parameters()).device
+        width = model.eval()(one.to(device)).shape[1]
+    torch.manual_seed(derive_seed(seed, "classes"))
+    return Classes(model, torch.from_numpy(np.unique(learned.group)), width).to(device)
+
+
 def _alone(examples: Examples, more: np.ndarray) -> Examples:
     """Return every image as its own match, for a loss that needs no labels."""
     images = np.concatenate([examples.images, np.setdiff1d(more, examples.images)])
-    return replace(examples, left=images, right=images, group=np.arange(len(images)))
+    return Examples(examples.inputs, images, images, np.arange(len(images)))
 
 
 def _for_epochs(settings: TrainingParameters, epochs: int) -> TrainingParameters:

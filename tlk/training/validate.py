@@ -16,14 +16,14 @@ from tlk.training.embed import embed_images
 from tlk.training.examples import Examples, Share, draw_batches
 from tlk.training.negatives import RandomNegatives
 from tlk.training.scorer import scorer_of
-from tlk.training.steps import Verdicts
+from tlk.training.steps import Classes, Verdicts
 
 
 @dataclass(frozen=True)
 class Scores:
     """Of an inner split: the loss, the exact pick-two accuracy, and the share of pairs judged right, if they are."""
 
-    loss: float
+    loss: float | None  # None where a loss over classes knows none of the classes
     top_2: float | None
     accuracy: float | None
 
@@ -47,16 +47,18 @@ def validate(
     model: Any = step.model
     step.eval()
     negatives = RandomNegatives(held_out, seed) if needs_negatives else None
-    total, judged = 0.0, []
+    total, counted, judged = 0.0, 0, []
     with torch.no_grad():
         for batch in draw_batches(held_out, batch_size, negatives, seed, 0, Share()):
             with accelerator.autocast():
                 outputs = step(batch.to(accelerator.device))
-            total += float(loss(*outputs)) * len(batch)
+            if isinstance(step, Classes) and not len(outputs[0]):
+                continue
+            total, counted = total + float(loss(*outputs)) * len(batch), counted + len(batch)
             if isinstance(step, Verdicts):
                 judged.append(((outputs[0] > 0) == (outputs[1] > 0.5)).float().mean().item() * len(batch))
     accuracy = sum(judged) / len(held_out) if judged else None
-    return Scores(total / len(held_out), _top_2(model, pairs, accelerator) if ranked else None, accuracy)
+    return Scores(total / counted if counted else None, _top_2(model, pairs, accelerator) if ranked else None, accuracy)
 
 
 def _top_2(model: Model, pairs: Examples, accelerator: Accelerator) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tlk.data.competition import Competition
+from tlk.data.gallery import image_files
 from tlk.data.pixels import PixelCache
 from tlk.data.reader import ImageReader
 from tlk.data.shards import KEY
@@ -117,7 +118,7 @@ def _sources(workspace: Workspace, data: Path | None, forgotten: set[str]) -> di
 
 def _images(location: Path) -> tuple[Source, list[str]]:
     competition = Competition(location)
-    return competition.source, competition.image_paths()
+    return competition.source, competition.image_paths() or image_files(location)  # any folder that was searched
 
 
 def _keys(sources: dict[Source, list[str]], reporter: Reporter) -> np.ndarray:

@@ -15,6 +15,7 @@ from tlk.errors import UserError
 from tlk.models.base import Given
 from tlk.recipe_schema import Recipe
 from tlk.training.examples import Examples
+from tlk.training.inputs import Inputs
 from tlk.training.models import build_model
 from tlk.workflows.folds import folds_of
 from tlk.workflows.inputs import InputMaker
@@ -37,20 +38,21 @@ class Prepared:
     folds_path: Path
     data: dict[str, Any]
     made_from: dict[str, str]  # fingerprints: a run is resumed only with the same
+    pairs: Pairs  # the ids of the examples
 
 
 def prepare(
     workspace: Workspace,
     folds_file: Path | None,
-    competition: Competition,
-    pairs: Pairs,
     recipe: Recipe,
     maker: InputMaker,
     accelerator: Accelerator,
     reporter: Reporter,
     clock: Clock,
 ) -> Prepared:
-    """Read the data, make or read the folds, and embed what the store lacks, each of several processes its share."""
+    """Read a competition, make or read its folds, embed what the store lacks, each of several processes its share."""
+    competition = workspace.competition()
+    pairs = competition.train_pairs()
     passes = 2 if folds_file is None or recipe.pixels is not None else 1
     reader = workspace.reader(competition, passes=passes)
     with accelerator.main_process_first():
@@ -67,12 +69,7 @@ def prepare(
             f"recipe {recipe.name}: pseudo_pairs needs images in test/left and in test/right\n"
             "bring the test half, or train without: --set pseudo_pairs=false"
         )
-    if accelerator.num_processes > 1:
-        share = (accelerator.process_index, accelerator.num_processes)
-        maker.fill(reader, [*paths, *more], workspace.store(), reporter, share)
-        accelerator.wait_for_everyone()
-    with accelerator.main_process_first():
-        inputs, given = maker.make(reader, [*paths, *more], workspace.store(), reporter)
+    inputs, given = inputs_of([*paths, *more], reader, maker, workspace, accelerator, reporter)
     clock.stop("embedding")
     data = describe_data(competition.name, paths, reader.keys(paths))
     count = len(pairs)
@@ -89,11 +86,36 @@ def prepare(
             "folds": str(folds.list_seed),
             "images": data["fingerprint"],
             "unlabelled": describe_data("", more, reader.keys(more))["fingerprint"],
-            "embedding": maker.identity,
-            "weights": _initial_weights(recipe, given),
-            "processes": f"{accelerator.num_processes} on {accelerator.device.type}",
+            **fingerprints(recipe, given, maker, accelerator),
         },
+        pairs=pairs,
     )
+
+
+def inputs_of(
+    paths: list[str],
+    reader: ImageReader,
+    maker: InputMaker,
+    workspace: Workspace,
+    accelerator: Accelerator,
+    reporter: Reporter,
+) -> tuple[Inputs, Given]:
+    """Return the inputs of the images at `paths`; of several processes, each computes its share of what is lacking."""
+    if accelerator.num_processes > 1:
+        share = (accelerator.process_index, accelerator.num_processes)
+        maker.fill(reader, paths, workspace.store(), reporter, share)
+        accelerator.wait_for_everyone()
+    with accelerator.main_process_first():
+        return maker.make(reader, paths, workspace.store(), reporter)
+
+
+def fingerprints(recipe: Recipe, given: Given, maker: InputMaker, accelerator: Accelerator) -> dict[str, str]:
+    """Return what a run is made from beside its data: a run is resumed only with the same."""
+    return {
+        "embedding": maker.identity,
+        "weights": _initial_weights(recipe, given),
+        "processes": f"{accelerator.num_processes} on {accelerator.device.type}",
+    }
 
 
 def _initial_weights(recipe: Recipe, given: Given) -> str:

@@ -17,6 +17,8 @@ from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run
 from tlk.workflows.workspace import Workspace
 
+_TOGETHER = 8192  # images whose inputs are in memory at a time
+
 
 class RunEmbeddings:
     """The embeddings of some images by all models of a run, read from the store one model at a time.
@@ -39,19 +41,20 @@ class RunEmbeddings:
             UserError: a backbone or a model is not what the run was trained with.
         """
         paths = [self._paths[i] for i in self._store.lacking(self.views, self._keys)]
-        if paths:
+        for start in range(0, len(paths), _TOGETHER):
             from tlk.workflows.run_models import embed_with_models
 
-            embed_with_models(self._run, self.views, reader, paths, self._workspace, device, reporter)
+            part = paths[start : start + _TOGETHER]
+            embed_with_models(self._run, self.views, reader, part, self._workspace, device, reporter)
             self._store = self._workspace.store()  # as it is now
 
-    def read(self, view: View) -> np.ndarray:
-        """Return the `(n, e)` float32 embeddings that a model has made.
+    def read(self, view: View, images: np.ndarray | None = None) -> np.ndarray:
+        """Return the `(n, e)` float32 embeddings that a model has made of all images, or of those at `(n,)` positions.
 
         Raises:
             UserError: what was stored has been damaged meanwhile.
         """
-        vectors = self._store.read(view, self._keys)
+        vectors = self._store.read(view, self._keys if images is None else self._keys[images])
         if vectors is None:
             what = f"what {view.name} had in {self._store.folder} was damaged and has been removed"
             raise UserError(f"{what}\nrun the same command again: it is made anew")

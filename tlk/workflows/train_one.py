@@ -4,6 +4,7 @@ import shutil
 from typing import Any
 
 from tlk.constants import TOPK
+from tlk.data.collection import is_collection
 from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.models.registry import MODELS
@@ -20,10 +21,12 @@ from tlk.workflows.inputs import choose_device, input_maker
 from tlk.workflows.manifest import Clock, manifest
 from tlk.workflows.partial import choose_place, complete, open_partial
 from tlk.workflows.prepare import prepare
+from tlk.workflows.prepare_collection import prepare_collection
 from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.run import Run
 from tlk.workflows.train_folds import FoldListener, best_epochs, train_folds
 from tlk.workflows.train_options import TrainOptions
+from tlk.workflows.verify import VERIFICATION, verify
 from tlk.workflows.workspace import Workspace
 
 
@@ -44,12 +47,16 @@ def train_one(
     require_tracker(options.log_with)
     accelerator = make_accelerator(device, "fp32")  # of several processes, each learns its number
     reporter = reporter if accelerator.is_main_process else Silent()
-    competition = workspace.competition()
-    pairs = competition.train_pairs()
+    collected = is_collection(workspace.data)
+    if collected and options.refit:
+        raise UserError("--refit is for competitions: a collection's test part is never learned from\nleave it out")
     maker = input_maker(recipe, device, workspace.exports)
     place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
     accelerator.wait_for_everyone()  # all have looked before the first one makes the folder
-    given = prepare(workspace, options.folds, competition, pairs, recipe, maker, accelerator, reporter, clock)
+    if collected:
+        given = prepare_collection(workspace, options.folds, recipe, maker, accelerator, reporter, clock)
+    else:
+        given = prepare(workspace, options.folds, recipe, maker, accelerator, reporter, clock)
     with accelerator.main_process_first():
         resume = options.resume or not accelerator.is_main_process
         run = open_partial(place, recipe, given.made_from, resume, options.overwrite)
@@ -58,7 +65,7 @@ def train_one(
     accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_parts)
     trainer = Trainer(recipe, given.given, accelerator, given.unlabelled, given.unlabelled_left, profile)
     try:
-        oof = train_folds(run, trainer, given.examples, given.split, pairs, given.list_length, reporter)
+        oof = train_folds(run, trainer, given.examples, given.split, given.pairs, given.list_length, reporter)
         if options.refit:
             _refit(run, trainer, given.examples, reporter)
     except UserError:
@@ -73,6 +80,9 @@ def train_one(
         made = manifest(given.data, given.folds_path, recipe, accelerator, maker.identity, clock)
         write_json(run.folder / "manifest.json", made | {"calibration": calibrate(oof).model_dump()})
         write_json(run.folder / "metrics.json", numbers)
+        if collected:
+            reporter.note("comparing the pairs of the validation and the test part")
+            write_json(run.folder / VERIFICATION, verify(run, workspace, options.device, reporter))
         complete(run, place)
     accelerator.wait_for_everyone()
     for tracker in accelerator.trackers:  # not `end_training`: an ensemble's next member needs the other processes

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlk.data.collection import Collection
 from tlk.data.competition import Competition
 from tlk.data.images import DECODER
 from tlk.data.pixels import PixelCache
@@ -97,7 +98,7 @@ class Workspace:
         except OSError as error:
             raise UserError(f"cannot write {file}: {error.strerror}\ncheck its rights, or move TLK_CACHE") from error
 
-    def reader(self, competition: Competition, passes: int) -> ImageReader:
+    def reader(self, data: Competition | Collection, passes: int) -> ImageReader:
         """Return a reader of the data's images; pixels are kept only where there will be another pass over them.
 
         The cache remembers where the data lie before anything of theirs is put into it.
@@ -113,5 +114,5 @@ class Workspace:
         if not 0 <= gigabytes <= 1e6:
             raise UserError(f"TLK_PIXEL_CACHE_GB={text} is not a size\nset it to gigabytes, 0 for none")
         keep = passes > 1 and gigabytes > 0
-        self.remember(competition.source.location)
-        return ImageReader(competition.source, PixelCache(self.pixels, int(gigabytes * 1e9)) if keep else None)
+        self.remember(data.source.location)
+        return ImageReader(data.source, PixelCache(self.pixels, int(gigabytes * 1e9)) if keep else None)

@@ -1,0 +1,86 @@
+"""The parts and pairs of a collection, read from the tables that `tlk data pairs` writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tlk.data.collection import Collection
+from tlk.data.parts import LEFT_OUT, PARTS
+from tlk.errors import UserError
+from tlk.tables import Table, read_table
+
+PARTS_TABLE, PAIRS_TABLE = "parts.csv", "pairs.csv"
+PARTS_HEADER = ("id", "group", "part")
+PAIRS_HEADER = ("left", "right", "match", "rule", "part")
+
+
+@dataclass(frozen=True)
+class CollectionPairs:
+    """`(n,)` group and part of each image, and `(m,)` images, verdict, rule and part of each pair.
+
+    `rule` numbers `rules`; `part` is -1 for an image that was left out.
+    """
+
+    group: np.ndarray
+    image_part: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    match: np.ndarray
+    rule: np.ndarray
+    part: np.ndarray
+    rules: tuple[str, ...]
+
+
+def read_pairs(collection: Collection, folder: Path) -> CollectionPairs:
+    """Read both tables of a collection.
+
+    Raises:
+        UserError: they have not been made, or are not of this collection.
+    """
+    numbers = {name: number for number, name in enumerate(collection.ids)}
+    parts, pairs = (_table(folder, name, header) for name, header in _TABLES)
+    group, image_part = np.arange(len(collection)), np.full(len(collection), LEFT_OUT)
+    for line, (name, own, part) in zip(parts.lines, parts.rows, strict=True):
+        if not own.isdecimal():
+            raise UserError(f"{parts.name}, line {line}: group {own[:20]!r} is no whole number\n{_AGAIN} {folder}")
+        image = _known(parts, line, name, numbers, folder)
+        group[image] = int(own) + len(collection)  # images that were left out stay by themselves
+        image_part[image] = _known(parts, line, part, _PART_NUMBERS, folder)
+    rules = tuple(dict.fromkeys(pairs.column("rule")))
+    columns = zip(
+        ("left", "right", "match", "rule", "part"),
+        (numbers, numbers, {"0": 0, "1": 1}, {rule: i for i, rule in enumerate(rules)}, _PART_NUMBERS),
+        strict=True,
+    )
+    cells = [
+        np.array(
+            [
+                _known(pairs, line, text, known, folder)
+                for line, text in zip(pairs.lines, pairs.column(name), strict=True)
+            ]
+        )
+        for name, known in columns
+    ]
+    left, right, match, rule, part_of_pair = cells
+    return CollectionPairs(group, image_part, left, right, match == 1, rule, part_of_pair, rules)
+
+
+_TABLES = ((PARTS_TABLE, PARTS_HEADER), (PAIRS_TABLE, PAIRS_HEADER))
+_PART_NUMBERS = {name: number for number, name in enumerate(PARTS)}
+_AGAIN = "make the tables again: tlk data pairs"
+
+
+def _table(folder: Path, name: str, header: tuple[str, ...]) -> Table:
+    if not (folder / name).is_file():
+        raise UserError(f"{folder} has no {name}\nmake parts and pairs: tlk data pairs {folder}")
+    table = read_table(folder / name, lambda width: header)
+    if not table.rows:
+        raise UserError(f"{table.name} has a header but no rows\n{_AGAIN} {folder}")
+    return table
+
+
+def _known(table: Table, line: int, text: str, known: dict[str, int], folder: Path) -> int:
+    if text not in known:
+        raise UserError(f"{table.name}, line {line}: {text[:40]!r} is none of the collection's\n{_AGAIN} {folder}")
+    return known[text]

@@ -1,0 +1,88 @@
+"""Some columns of a large table, by name, row after row: other columns may come, go and change places."""
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from tlk.errors import UserError
+
+
+def find_table(folder: Path, name: str) -> Path:
+    """Return where the table called `name` lies: as NAME.csv or NAME.zip, in `folder` or its subfolder `data`.
+
+    Raises:
+        UserError: it lies in none of these.
+    """
+    places = [
+        below / f"{name}{ending}" for below in (folder, folder / "data") for ending in (".csv", ".csv.zip", ".zip")
+    ]
+    for place in places:
+        if place.is_file():
+            return place
+    raise UserError(f"{folder} has no {name}.csv, nor {name}.zip\nget it where the other tables came from")
+
+
+def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line that each row of a CSV, or of a zip with one, begins on, and its cells of the named columns.
+
+    Cells come in the order of `required`, then `optional`, empty where the table has no such column. Quoted cells may
+    hold line ends, blank lines and commas.
+
+    Raises:
+        UserError: a required column is missing, a row is not as long as the header, or it is no CSV in UTF-8.
+    """
+    with _opened(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        reader, line = csv.reader(text, strict=True), 1
+        try:
+            header = next(reader, [])
+            places = _places(path, header, required, optional)
+            line = reader.line_num + 1
+            for cells in reader:
+                if len(cells) != len(header) and cells:
+                    what = f"{len(cells)} cells where the header has {len(header)}"
+                    raise UserError(f"{path}, line {line}: {what}\nmend the row, or get the table again")
+                if cells:  # a blank line has none
+                    yield line, [cells[place] if place is not None else "" for place in places]
+                line = reader.line_num + 1
+        except UnicodeDecodeError as error:
+            where = f"{path}, below line {reader.line_num}"  # it is decoded in blocks of some lines
+            raise UserError(f"{where}: not UTF-8 text: {error.reason}\nget the table again") from error
+        except csv.Error as error:
+            raise UserError(f"{path}, line {line}: {error}\nmend the row, or get the table again") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            raise UserError(f"cannot read {path}: {error}\nget it again") from error
+
+
+def _places(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[int | None]:
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise UserError(f"{path} has no column {missing[0]!r}\nits header is {','.join(header)[:120]!r}")
+    return [header.index(name) if name in header else None for name in (*required, *optional)]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        if path.suffix.lower() != ".zip":
+            with path.open("rb") as file:
+                yield file
+            return
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if _is_table(name)]
+            if len(names) != 1:
+                raise UserError(f"{path} holds {len(names)} CSV tables instead of one\nunpack the one that is meant")
+            with archive.open(names[0]) as entry:
+                yield entry  # type: ignore[misc]
+    except (zipfile.BadZipFile, OSError, RuntimeError) as error:  # the last: encrypted, or packed in an unknown way
+        raise UserError(f"cannot read {path}: {error}\nget it again") from error
+
+
+def _is_table(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() == ".csv" and not path.name.startswith(".") and path.parts[0] != "__MACOSX"

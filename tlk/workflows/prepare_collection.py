@@ -1,0 +1,107 @@
+"""What a training on a collection is given: the pairs of its parts, one of each group for lists, the inputs."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from accelerate import Accelerator
+
+from tlk.constants import CANDIDATES, PICKS
+from tlk.data.collection import Collection
+from tlk.data.collection_pairs import CollectionPairs, read_pairs
+from tlk.data.competition import Pairs
+from tlk.data.parts import LEFT_OUT, PARTS, TEST, VALIDATION, merged
+from tlk.data.relevance import labels_of
+from tlk.errors import UserError
+from tlk.recipe_schema import Recipe
+from tlk.training.examples import Examples
+from tlk.workflows.inputs import InputMaker
+from tlk.workflows.manifest import Clock, describe_data
+from tlk.workflows.prepare import Prepared, fingerprints, inputs_of
+from tlk.workflows.progress import Reporter
+from tlk.workflows.split import Split
+from tlk.workflows.workspace import Workspace
+
+
+def prepare_collection(
+    workspace: Workspace,
+    folds_file: Path | None,
+    recipe: Recipe,
+    maker: InputMaker,
+    accelerator: Accelerator,
+    reporter: Reporter,
+    clock: Clock,
+) -> Prepared:
+    """Read a collection's matched pairs and embed what the store lacks, each of several processes its share.
+
+    The pairs of the training part are learned from, those of the validation part decide when to stop. Of the test part
+    one pair of each group (what the rules join, such as an artist) is scored in lists, as a competition's are.
+
+    Raises:
+        UserError: parts and pairs have not been made, they are too few, or the recipe does what a collection has not.
+    """
+    if folds_file is not None or recipe.pseudo_pairs:
+        what = "--folds" if folds_file is not None else f"recipe {recipe.name}: pseudo_pairs"
+        raise UserError(f"{what} is for competitions\nleave it out: a collection has parts, made by tlk data pairs")
+    collection = Collection(workspace.data)
+    found = read_pairs(collection, workspace.data)
+    group = relevance_groups(collection, found)
+    chosen = _chosen(found, group, workspace.data)
+    reader = workspace.reader(collection, passes=2 if recipe.pixels is not None else 1)
+    used = np.flatnonzero(found.image_part != LEFT_OUT)
+    paths = [collection.paths[image] for image in used]
+    clock.stop("folds")
+    inputs, given = inputs_of(paths, reader, maker, workspace, accelerator, reporter)
+    clock.stop("embedding")
+    place = np.full(len(collection), -1)
+    place[used] = np.arange(len(used))
+    left, right, part = found.left[chosen], found.right[chosen], found.part[chosen]
+    data = describe_data(collection.name, paths, reader.keys(paths))
+    tables = zlib.crc32(b"".join(column.tobytes() for column in (left, right, part, group)))
+    fold = np.where(part == TEST, 0, -1)
+    return Prepared(
+        examples=Examples(inputs, place[left], place[right], group[left], part == VALIDATION),
+        unlabelled=np.empty(0, np.int64),
+        unlabelled_left=0,
+        given=given,
+        split=Split(fold, tables),
+        list_length=min(CANDIDATES, int((fold == 0).sum())),
+        folds_path=workspace.data,
+        data=data,
+        made_from={
+            "folds": str(tables),
+            "images": data["fingerprint"],
+            **fingerprints(recipe, given, maker, accelerator),
+        },
+        pairs=Pairs(tuple(collection.ids[i] for i in left), tuple(collection.ids[i] for i in right)),
+    )
+
+
+def relevance_groups(collection: Collection, found: CollectionPairs) -> np.ndarray:
+    """Return the `(n,)` groups of images that near-duplicates or any of the rules join, however long the chain."""
+    group = found.group
+    labels = labels_of(collection, found.rules)
+    for column in range(labels.shape[1]):
+        group = merged(group, labels[:, column])
+    return group
+
+
+def _chosen(found: CollectionPairs, group: np.ndarray, folder: Path) -> np.ndarray:
+    """Return the numbers of the pairs to train, validate and be scored with, each pair of images once.
+
+    Raises:
+        UserError: a part has too few groups, or no unmatched pairs.
+    """
+    matched = np.flatnonzero(found.match)
+    both = np.sort(np.column_stack([found.left, found.right])[matched], axis=1)
+    matched = matched[np.sort(np.unique(both, axis=0, return_index=True)[1])]
+    tested = matched[found.part[matched] == TEST]
+    tested = tested[np.unique(group[found.left[tested]], return_index=True)[1]]
+    rest = matched[found.part[matched] != TEST]
+    for number, part in enumerate(PARTS):
+        groups = len(np.unique(group[found.left[matched[found.part[matched] == number]]]))
+        unmatched = bool((~found.match & (found.part == number)).any())
+        if groups <= PICKS or not unmatched:
+            what = f"the {part} part has {groups} groups of matched pairs that no rule joins, at least {PICKS + 1} are"
+            raise UserError(f"{folder}: {what} needed\nother rules or shares: tlk data pairs {folder}")
+    return np.sort(np.concatenate([rest, tested]))

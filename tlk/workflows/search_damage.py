@@ -1,0 +1,78 @@
+"""The part of a gallery that can be read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tlk.data.gallery import Gallery
+from tlk.data.reader import ImageReader
+from tlk.errors import UserError, summarise
+from tlk.workflows.progress import Reporter
+from tlk.workflows.search_spaces import Space
+
+_TOGETHER = 1024  # files
+
+
+def keys_of(gallery: Gallery, reader: ImageReader, reporter: Reporter) -> np.ndarray:
+    """Return the `(m,)` content keys of the gallery.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    with reporter.track("reading images") as progress:
+        for start in range(0, len(gallery), _TOGETHER):
+            reader.keys(gallery.paths[start : start + _TOGETHER])
+            progress(min(start + _TOGETHER, len(gallery)), len(gallery))
+    return reader.keys(gallery.paths)
+
+
+def without_damage(
+    gallery: Gallery, reader: ImageReader, space: Space, reporter: Reporter
+) -> tuple[Gallery, tuple[str, ...]]:
+    """Return the gallery without the images that cannot be read or decoded, and the ids of these.
+
+    What the store has was decoded once; the rest is decoded here, and again when it is embedded.
+
+    Raises:
+        UserError: nothing is left.
+    """
+    bad = set() if _can_be_read(gallery.paths, reader) else {p for p in gallery.paths if not _can_be_read([p], reader)}
+    there = [path for path in gallery.paths if path not in bad]
+    keys = reader.keys(there)
+    new = space.lacking(keys)
+    damaged: list[int] = []
+    with reporter.track("looking for damage") as progress:
+        for number, image in enumerate(reader.attempts([there[i] for i in new])):
+            if isinstance(image, UserError):
+                damaged.append(int(new[number]))
+            progress(number + 1, len(new))
+    bad |= {there[i] for i in np.flatnonzero(np.isin(keys, keys[damaged]))}  # each content was looked at once
+    keep = [row for row, path in enumerate(gallery.paths) if path not in bad]
+    if not keep:
+        raise UserError(f"no image of gallery {gallery.source.location} can be read\nname another: --gallery DIR")
+    lost = tuple(name for name, path in zip(gallery.ids, gallery.paths, strict=True) if path in bad)
+    if lost:
+        reporter.note(f"{len(lost):,} of {len(gallery):,} images cannot be read and are left out: {summarise(lost)}")
+    return _only(gallery, keep), lost
+
+
+def _can_be_read(paths: Sequence[str], reader: ImageReader) -> bool:
+    try:
+        reader.keys(paths)
+    except UserError:
+        return False
+    return True
+
+
+def _only(gallery: Gallery, rows: list[int]) -> Gallery:
+    def own(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(cells[row] for row in rows) if cells else ()
+
+    return replace(
+        gallery,
+        ids=own(gallery.ids),
+        paths=own(gallery.paths),
+        titles=own(gallery.titles),
+        artists=own(gallery.artists),
+    )

@@ -1,0 +1,107 @@
+"""How well a run tells matched pairs of a collection from unmatched ones, and finds what belongs together.
+
+Mean cosines of both kinds of pairs, as Rathod, *Task 2: Similarity*, 2025, reports them, can be made to look good by a
+space that has collapsed; beside them stand what cannot: the accuracy at a threshold that the validation part chose, the
+area under the ROC curve, and what is found among all images of the test part.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tlk.data.collection import Collection
+from tlk.data.collection_pairs import CollectionPairs, read_pairs
+from tlk.data.parts import TEST, TRAIN, VALIDATION
+from tlk.data.relevance import labels_of
+from tlk.models.registry import MODELS
+from tlk.recipe_schema import Recipe
+from tlk.scoring.retrieval import retrieve
+from tlk.scoring.similarity import COSINE, Scorer
+from tlk.verification import best_threshold, verification
+from tlk.workflows.progress import Reporter
+from tlk.workflows.run import Run
+from tlk.workflows.run_embeddings import RunEmbeddings
+from tlk.workflows.workspace import Workspace
+
+VERIFICATION = "verification.json"
+_BLOCK = 256  # pairs
+_RANKED = 2000  # images, where a learned similarity compares each with each
+
+
+def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> dict[str, Any]:
+    """Return the numbers of a run on the collection it was trained on.
+
+    `pairs` has a row for all pairs of the test part, for those of each rule, and for artists (labels of the first rule)
+    that the training part has and has not; `gallery` what is found among the images of the test part, by rule.
+    """
+    collection = Collection(workspace.data)
+    found = read_pairs(collection, workspace.data)
+    labels = labels_of(collection, found.rules)
+    images = np.flatnonzero((found.image_part == VALIDATION) | (found.image_part == TEST))
+    embeddings, scorer = _embedded(run, collection, images, workspace, device, reporter)
+    place = np.full(len(collection), -1)
+    place[images] = np.arange(len(images))
+    judged = np.flatnonzero(found.part != TRAIN)
+    scores = np.full(len(found.left), np.nan)
+    scores[judged] = _compare(embeddings, scorer, place[found.left[judged]], place[found.right[judged]])
+    chosen = found.part == VALIDATION
+    threshold = best_threshold(scores[chosen], found.match[chosen])
+    return {
+        "threshold": threshold,
+        "pairs": _pairs(found, labels, scores, threshold),
+        "gallery": _gallery(found, labels, embeddings, place, scorer),
+    }
+
+
+def _embedded(
+    run: Run, collection: Collection, images: np.ndarray, workspace: Workspace, device: str, reporter: Reporter
+) -> tuple[np.ndarray, Scorer]:
+    """Return the embeddings of some images by the run's model, and how they compare."""
+    recipe = run.recipe()
+    assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble is not trained on a collection
+    reader = workspace.reader(collection, passes=1)
+    paths = [collection.paths[image] for image in images]
+    if "embeddings" in MODELS[recipe.model["name"]].gives:
+        stored = RunEmbeddings(run, paths, reader.keys(paths), workspace)
+        stored.compute(reader, device, reporter)
+        return stored.read(stored.views[0]), COSINE
+    from tlk.workflows.run_models import embeddings_and_scorers
+
+    return next(iter(embeddings_and_scorers(run, reader, paths, workspace, device, reporter)))
+
+
+def _compare(embeddings: np.ndarray, scorer: Scorer, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    blocks = range(0, len(first), _BLOCK)
+    parts = [scorer.compare(embeddings[first[at : at + _BLOCK]], embeddings[second[at : at + _BLOCK]]) for at in blocks]
+    return np.concatenate([np.empty(0), *parts])
+
+
+def _pairs(found: CollectionPairs, labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, Any]:
+    tested = found.part == TEST
+    known = np.isin(labels[:, 0], labels[found.image_part == TRAIN, 0]) & (labels[:, 0] >= 0)
+    kinds = {"all": tested}
+    kinds |= {f"rule {rule}": tested & (found.rule == number) for number, rule in enumerate(found.rules)}
+    first = tested & (found.rule == 0)
+    kinds["seen in training"] = first & known[found.left] & known[found.right]
+    kinds["unseen in training"] = first & ~known[found.left] & ~known[found.right]
+    cluster = np.where(labels[found.left, 0] >= 0, labels[found.left, 0], len(labels) + found.left)
+    return {
+        name: verification(scores[members], found.match[members], threshold, cluster[members])
+        for name, members in kinds.items()
+        if found.match[members].any() and not found.match[members].all()
+    }
+
+
+def _gallery(
+    found: CollectionPairs, labels: np.ndarray, embeddings: np.ndarray, place: np.ndarray, scorer: Scorer
+) -> dict[str, Any]:
+    images = np.flatnonzero(found.image_part == TEST)
+    if scorer is not COSINE:
+        images = np.sort(np.random.default_rng(0).permutation(images)[:_RANKED])
+    rows = {}
+    for number, rule in enumerate(found.rules):
+        apart = np.arange(len(images)) if "object" in rule.split("+") else found.group[images]
+        row = retrieve(embeddings[place[images]], labels[images, number], apart, scorer)
+        if row is not None:
+            rows[rule] = row
+    return rows
