@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench clean
+.PHONY: help setup demo demo-art test test-fast check format bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1|\2/' | \
@@ -22,6 +22,9 @@ setup: $(STAMP) ## make .venv/ with tlk and everything it needs
 
 demo: $(STAMP) ## draw the embedded competition, train, evaluate, write submissions/demo.csv (BACKBONE=NAME adds its recipes)
 	@$(BIN)/tlk demo $(if $(BACKBONE),--backbone '$(BACKBONE)')
+
+demo-art: $(STAMP) ## draw stand-ins of two art collections, read them, train, print both evaluations (BACKBONE=NAME adds its recipes)
+	@$(BIN)/tlk demo-art $(if $(BACKBONE),--backbone '$(BACKBONE)')
 
 test: $(STAMP) ## run all tests, with branch coverage
 	$(BIN)/python -m pytest --ignore=tests/benchmarks --cov --cov-report=term
@@ -44,4 +47,4 @@ bench: $(STAMP) ## speed and memory, as ratios in one run
 
 clean: ## remove .venv/, caches and what the demo made
 	rm -rf $(VENV) .tlk build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	rm -rf demo runs/demo-* submissions/demo.csv folds/demo-*.csv
+	rm -rf demo demo-art runs/demo-* runs/art-* runs/sitter-* submissions/demo.csv folds/demo-*.csv

@@ -300,10 +300,17 @@ def test_proxies_that_cannot_be_used(
 def test_offline_nothing_is_asked_for(
     iiif_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_clock: Any
 ) -> None:
-    images = wanted(iiif_server, tmp_path, a=["good"])
+    images = [*wanted(iiif_server, tmp_path, a=["good"]), Wanted("https://example.org/b.jpg", tmp_path / "b.jpg")]
     monkeypatch.setenv("TLK_OFFLINE", "1")
-    with pytest.raises(UserError, match="TLK_OFFLINE=1 forbids it"):
+    with pytest.raises(UserError, match="1 images would be downloaded, and TLK_OFFLINE=1 forbids it"):
         download(images, BRISK, clock=quick_clock)
     assert iiif_server.asked() == []
-    images[0].path.write_bytes(b"there")
-    assert download(images, BRISK, clock=quick_clock) == []
+    images[1].path.write_bytes(b"there")
+    assert download(images, BRISK, clock=quick_clock) == []  # what is on this machine needs no network
+
+
+def test_offline_no_redirect_leaves_this_machine(
+    iiif_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_clock: Any
+) -> None:
+    monkeypatch.setenv("TLK_OFFLINE", "1")
+    assert "TLK_OFFLINE=1" in one(iiif_server, tmp_path, quick_clock, "redirect https://example.org/a.jpg")

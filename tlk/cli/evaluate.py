@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlk.cli.console import Console, DataOption, JsonOption, RunsOption, TopkOption, percent, print_json, print_table
+from tlk.cli.verification import print_verification
 
 if TYPE_CHECKING:
     from tlk.workflows.workspace import Workspace
@@ -106,6 +107,7 @@ def _print_run(row: dict[str, Any]) -> None:
     print_table(header, lines, title)
     recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())
     print(f"recall in the fold's gallery, %: {recalls}")
+    print_verification(row.get("verification"))
 
 
 def _print_gallery(row: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from tlk.cli import (
     check_submission,
     data,
     demo,
+    demo_art,
     embed,
     ensemble,
     evaluate,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("demo")(demo.demo)
+app.command("demo-art")(demo_art.demo_art)
 app.command("folds")(folds.folds)
 app.command("recipes")(recipes.recipes)
 app.command("train")(train.train)

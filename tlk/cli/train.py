@@ -15,6 +15,7 @@ from tlk.cli.console import (
     print_new_run,
     print_table,
 )
+from tlk.cli.verification import print_verification
 
 if TYPE_CHECKING:
     from tlk.training.profile import Profile
@@ -69,6 +70,7 @@ def train(
         return
     print_contributions(contributions_of(done))
     print_new_run(done.name, done.folder, numbers)
+    print_verification(done.verification())
     if measured is not None:
         _print_profile(measured)
 

@@ -1,5 +1,6 @@
 """One image over HTTP: asked for, streamed beside its place, checked, renamed into place; and asked for again."""
 
+import os
 import socket
 import threading
 import weakref
@@ -8,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,6 +20,7 @@ from tlk.errors import UserError
 from tlk.files import in_bytes, replacing
 
 MAX_REDIRECTS = 10
+OFFLINE = "TLK_OFFLINE"  # 1: nothing leaves this machine
 _TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _TOO_BUSY = frozenset({429, 503})
 
@@ -104,6 +107,8 @@ class Fetcher:
                 raise _RefusedError(
                     f"{str(request.url)[:200]!r} is not an address that begins with http:// or https://"
                 )
+            if os.environ.get(OFFLINE) == "1" and not is_on_this_machine(str(request.url)):
+                raise _RefusedError(f"{OFFLINE}=1 forbids it")
             self._pace.turn()
             response = self._client.send(request, stream=True)
             if response.next_request is None:
@@ -180,6 +185,14 @@ def _check_content(file: BinaryIO, kind: str) -> None:
     except UserError as error:
         sent_as = "" if kind.startswith("image/") else f" (sent as {kind[:60] or 'nothing in particular'})"
         raise _PassingError(str(error).splitlines()[0] + sent_as) from error
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Return whether an address is of this machine: that needs no network."""
+    try:
+        return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+    except ValueError:  # what is no address is refused when it is asked for
+        return False
 
 
 def _too_large() -> str:

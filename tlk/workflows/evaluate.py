@@ -131,9 +131,9 @@ def evaluate(workspace: Workspace, names: Sequence[str], topk: int | None) -> li
     for run in runs:
         result = outcomes(run.out_of_fold())
         seconds = run.numbers()["seconds"]
-        rows.append(
-            describe(run.name, run.recipe().name, result, min(TOPK, result.length) if topk is None else topk, seconds)
-        )
+        row = describe(run.name, run.recipe().name, result, min(TOPK, result.length) if topk is None else topk, seconds)
+        told = run.verification()
+        rows.append(row if told is None else row | {"verification": told})
     return rows
 
 

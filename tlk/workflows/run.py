@@ -21,6 +21,7 @@ from tlk.workflows.out_of_fold import OutOfFold
 PARTIAL = ".partial"  # the ending of a run's folder until the run is complete
 MEMBERS = "members"  # the folder of an ensemble's runs
 BLEND = "ensemble.json"
+VERIFICATION = "verification.json"  # of a run on a collection
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class Run:
         if not known or not isinstance(found.get("seconds"), float):
             raise damaged_run(self.folder, f"{self.folder / 'metrics.json'} is not a run's")
         return found
+
+    def verification(self) -> dict[str, Any] | None:
+        """Return how a run on a collection told its pairs apart; None for a run on a competition."""
+        return self.document(VERIFICATION) if (self.folder / VERIFICATION).exists() else None
 
     def model(self, fold: int) -> Path:
         """Return where the model of `fold` lies."""

@@ -23,10 +23,10 @@ from tlk.workflows.partial import choose_place, complete, open_partial
 from tlk.workflows.prepare import prepare
 from tlk.workflows.prepare_collection import prepare_collection
 from tlk.workflows.progress import Reporter, Silent
-from tlk.workflows.run import Run
+from tlk.workflows.run import VERIFICATION, Run
 from tlk.workflows.train_folds import FoldListener, best_epochs, train_folds
 from tlk.workflows.train_options import TrainOptions
-from tlk.workflows.verify import VERIFICATION, verify
+from tlk.workflows.verify import verify
 from tlk.workflows.workspace import Workspace
 
 

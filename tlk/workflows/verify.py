@@ -23,7 +23,6 @@ from tlk.workflows.run import Run
 from tlk.workflows.run_embeddings import RunEmbeddings
 from tlk.workflows.workspace import Workspace
 
-VERIFICATION = "verification.json"
 _BLOCK = 256  # pairs
 _RANKED = 2000  # images, where a learned similarity compares each with each
 
@@ -31,6 +30,7 @@ _RANKED = 2000  # images, where a learned similarity compares each with each
 def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> dict[str, Any]:
     """Return the numbers of a run on the collection it was trained on.
 
+    `threshold` and `probability`, see `fit_probability`, are what the pairs of the validation part say of any score;
     `pairs` has a row for all pairs of the test part, for those of each rule, and for artists (labels of the first rule)
     that the training part has and has not; `gallery` what is found among the images of the test part, by rule.
     """
@@ -38,7 +38,7 @@ def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> d
     found = read_pairs(collection, workspace.data)
     labels = labels_of(collection, found.rules)
     images = np.flatnonzero((found.image_part == VALIDATION) | (found.image_part == TEST))
-    embeddings, scorer = _embedded(run, collection, images, workspace, device, reporter)
+    embeddings, scorer = embedded(run, collection, images, workspace, device, reporter)
     place = np.full(len(collection), -1)
     place[images] = np.arange(len(images))
     judged = np.flatnonzero(found.part != TRAIN)
@@ -48,12 +48,41 @@ def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> d
     threshold = best_threshold(scores[chosen], found.match[chosen])
     return {
         "threshold": threshold,
+        "probability": fit_probability(scores[chosen], found.match[chosen], threshold),
         "pairs": _pairs(found, labels, scores, threshold),
         "gallery": _gallery(found, labels, embeddings, place, scorer),
     }
 
 
-def _embedded(
+def fit_probability(scores: np.ndarray, match: np.ndarray, threshold: float) -> dict[str, float]:
+    """Return `slope` and `intercept` of the logistic curve that makes a probability of a score, and the matches' share.
+
+    `scores` and `match` are `(n,)`. Fitted with the soft targets of Platt, *Probabilistic Outputs for Support Vector
+    Machines*, 1999: the curve stays finite where the two kinds do not overlap. It rises with the score in any case: for
+    scores that fall with likeness, or say nothing, it passes a half at the threshold, and is as wide as they spread.
+    """
+    finite = np.isfinite(scores)
+    spread = float(scores[finite].std()) if finite.any() else 0.0
+    slope = intercept = 0.0
+    if spread > 0 and len(np.unique(match[finite])) == 2:
+        from sklearn.linear_model import LogisticRegression
+
+        centre, kind = float(scores[finite].mean()), match[finite]
+        target = np.where(kind, (kind.sum() + 1) / (kind.sum() + 2), 1 / ((~kind).sum() + 2))
+        # Each pair is there twice, matched and unmatched: a classifier takes soft targets as weights.
+        standard = np.tile((scores[finite] - centre) / spread, 2)[:, None]
+        fitted = LogisticRegression(C=1e6).fit(
+            standard, np.repeat([1, 0], len(kind)), sample_weight=np.concatenate([target, 1 - target])
+        )
+        slope = float(fitted.coef_[0, 0]) / spread
+        intercept = float(fitted.intercept_[0]) - slope * centre
+    if not 0 < slope < np.inf:
+        slope = 1 / (spread or 1.0)
+        intercept = -slope * threshold
+    return {"slope": slope, "intercept": intercept, "share": float(match.mean())}
+
+
+def embedded(
     run: Run, collection: Collection, images: np.ndarray, workspace: Workspace, device: str, reporter: Reporter
 ) -> tuple[np.ndarray, Scorer]:
     """Return the embeddings of some images by the run's model, and how they compare."""
@@ -80,7 +109,8 @@ def _pairs(found: CollectionPairs, labels: np.ndarray, scores: np.ndarray, thres
     tested = found.part == TEST
     known = np.isin(labels[:, 0], labels[found.image_part == TRAIN, 0]) & (labels[:, 0] >= 0)
     kinds = {"all": tested}
-    kinds |= {f"rule {rule}": tested & (found.rule == number) for number, rule in enumerate(found.rules)}
+    if len(found.rules) > 1:
+        kinds |= {f"rule {rule}": tested & (found.rule == number) for number, rule in enumerate(found.rules)}
     first = tested & (found.rule == 0)
     kinds["seen in training"] = first & known[found.left] & known[found.right]
     kinds["unseen in training"] = first & ~known[found.left] & ~known[found.right]
