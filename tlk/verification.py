@@ -13,10 +13,9 @@ def roc_auc(scores: np.ndarray, match: np.ndarray, weight: np.ndarray | None = N
     `scores`, larger = more alike, `match`, booleans, and `weight` are `(n,)`; NaN where there is no pair of one kind.
     A score that is NaN counts against us.
     """
-    order = np.argsort(_pessimistic(scores, match), kind="stable")
-    return _auc(
-        _pessimistic(scores, match)[order], match[order], np.ones(len(order)) if weight is None else weight[order]
-    )
+    scores = _pessimistic(scores, match)
+    order = np.argsort(scores, kind="stable")
+    return _auc(scores[order], match[order], np.ones(len(order)) if weight is None else weight[order])
 
 
 def best_threshold(scores: np.ndarray, match: np.ndarray) -> float:
@@ -43,10 +42,12 @@ def judged(scores: np.ndarray, match: np.ndarray, threshold: float) -> np.ndarra
 def verification(scores: np.ndarray, match: np.ndarray, threshold: float, cluster: np.ndarray) -> dict[str, object]:
     """Return what `(n,)` scores of pairs say: accuracy at a threshold found elsewhere, and ROC AUC, with intervals.
 
-    `cluster` says which pairs hang together, such as those of one artist: they are resampled together.
+    `cluster` says which pairs hang together, such as those of one artist: they are resampled together. `positive` and
+    `negative` are the mean scores of both kinds; where a score is NaN only accuracy and area count it, against us.
     """
-    right, ordered = judged(scores, match, threshold), np.argsort(_pessimistic(scores, match), kind="stable")
-    values, kind = _pessimistic(scores, match)[ordered], match[ordered]
+    right, values = judged(scores, match, threshold), _pessimistic(scores, match)
+    ordered = np.argsort(values, kind="stable")
+    values, kind = values[ordered], match[ordered]
 
     def auc(weight: np.ndarray) -> float:
         return _auc(values, kind, weight[ordered])
@@ -58,22 +59,26 @@ def verification(scores: np.ndarray, match: np.ndarray, threshold: float, cluste
         "ci95": clustered_interval(cluster, lambda weight: float(np.average(right, weights=weight))),
         "auc": auc(np.ones(len(scores))),
         "auc_ci95": clustered_interval(cluster, auc),
-        "positive": float(scores[match].mean()),
-        "negative": float(scores[~match].mean()),
+        "positive": _mean(scores[match]),
+        "negative": _mean(scores[~match]),
     }
 
 
 def clustered_interval(
     cluster: np.ndarray, statistic: Callable[[np.ndarray], float], seed: int = 0
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Return the 95 % percentile bootstrap interval of a statistic of weights, whole clusters resampled.
 
-    Where every resample gives the same, as where all is right, the interval is no wider than that: the clusters that
-    were seen say nothing else.
+    None for fewer than two clusters: one alone does not say how clusters differ. Where every resample gives the same,
+    as where all is right, the interval is no wider than that: the clusters that were seen say nothing else.
     """
+    if len(np.unique(cluster)) < 2:
+        return None
     values = np.array([statistic(weight) for weight in _weights(cluster, seed)])
     values = values[np.isfinite(values)]
-    low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
+    if not len(values):
+        return None
+    low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -82,19 +87,24 @@ def _weights(cluster: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     random, count = np.random.default_rng(seed), int(member.max()) + 1
     for _ in range(RESAMPLES):
         drawn = np.bincount(random.integers(count, size=count), minlength=count)
-        weight = drawn[member].astype(np.float64)
-        if weight.any():
-            yield weight
+        yield drawn[member].astype(np.float64)
 
 
 def _auc(scores: np.ndarray, match: np.ndarray, weight: np.ndarray) -> float:
     """Return the area for scores in rising order: each matched pair's share of unmatched weight below it."""
+    if not len(scores):
+        return float("nan")
     starts = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
     ours = np.add.reduceat(weight * match, starts)
     theirs = np.add.reduceat(weight * ~match, starts)
     total = ours.sum() * theirs.sum()
     below = np.cumsum(theirs) - theirs
     return float((ours * (below + theirs / 2)).sum() / total) if total else float("nan")
+
+
+def _mean(scores: np.ndarray) -> float:
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else 0.0
 
 
 def _pessimistic(scores: np.ndarray, match: np.ndarray) -> np.ndarray:

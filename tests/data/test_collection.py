@@ -51,7 +51,7 @@ def test_columns_stand_anywhere_and_there_may_be_no_image(tmp_path: Path) -> Non
         ("id,file\n1,a.jpg\n2\n", "collection.csv, line 3: 1 cells where the header has 2"),
         ("id,file\n", None),
         *((f"id,file,t\n1,a.jpg,\"\n\"\n{name},b.jpg,\n", "line 4: id ") for name in ("", "a/b", "..", "a\\b")),
-        *((f"id,file\n1,{file}\n", "line 2: .* cannot be one") for file in ("", "/a.jpg", "../a.jpg", "a/../../b", "a\\b")),
+        *((f"id,file\n1,{file}\n", "line 2: .* cannot be one") for file in ("", "/a.jpg", "a/../../b", "a\\b")),
     ],
 )  # fmt: skip
 def test_faults_are_named_by_line(text: str, message: str | None, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_faults_are_named_by_line(text: str, message: str | None, tmp_path: Path
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no collection.csv\nmake one: tlk data nga"):
+    with pytest.raises(UserError, match=r"has no collection\.csv\nmake one: tlk data nga"):
         Collection(tmp_path)
     write_collection(tmp_path, ("title", "artist"), ROWS)
     with pytest.raises(UserError, match="has no column 'style'\nit has id, file, title, artist"):

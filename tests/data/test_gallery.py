@@ -81,7 +81,7 @@ def test_names_that_are_no_text_can_be_read_and_printed(tmp_path: Path) -> None:
 
 
 def test_what_is_no_gallery_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere does not exist\nname a folder of images: --gallery DIR"):
+    with pytest.raises(UserError, match=r"nowhere does not exist\nname a folder of images with --data"):
         open_gallery(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(UserError, match="has no images"):

@@ -10,6 +10,8 @@ from tlk.data import painters as module
 from tlk.data.painters import COLUMNS, find_year, read_paintings, read_submission_pairs
 from tlk.errors import UserError
 
+REAL = Path(os.environ.get("TLK_SHARED", "../shared"), "painters").resolve()
+
 HEADER = "artist,date,genre,pixelsx,pixelsy,size_bytes,source,style,title,artist_group,in_train,new_filename"
 ROWS = (
     "Barnett Newman,1955.0,abstract,15530.0,,,wikiart,Color Field Painting,Uriel,train_only,True,102257.jpg",
@@ -94,9 +96,9 @@ def test_a_table_that_is_missing_or_a_trap_is_said(tmp_path: Path, monkeypatch: 
         read_paintings(tmp_path)
 
 
-@pytest.mark.skipif(not Path(os.environ.get("TLK_SHARED", "nowhere"), "painters").is_dir(), reason="no real rows here")
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real rows here")
 def test_real_rows(tmp_path: Path) -> None:
-    (table,) = Path(os.environ["TLK_SHARED"], "painters").glob("all_data_info*.csv")
+    (table,) = REAL.glob("all_data_info*.csv")
     (tmp_path / "all_data_info.csv").write_bytes(table.read_bytes())
     rows = {painting.name: dict(zip(COLUMNS, painting.cells, strict=True)) for painting in read_paintings(tmp_path)}
     assert len(rows) == 60
@@ -121,9 +123,9 @@ def pairs_file(folder: Path, text: bytes, zipped: bool = False) -> Path:
 @pytest.mark.parametrize("zipped", [False, True])
 def test_pairs_are_read_by_position_in_blocks(zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK", 2)
-    text = '\ufeffn,whatever,"second, image"\r\n0,1.jpg, 2.jpg \r\n1,"1.jpg",é.jpg\r\n\r\n2,007,2.jpg\r\n'
+    text = '\ufeffn,whatever,"second, image"\r\n0,1.jpg, 2.jpg \r\n"a,b","1.jpg",é.jpg\r\n\r\n02,007,2.jpg\r\n'
     blocks = list(read_submission_pairs(pairs_file(tmp_path, text.encode(), zipped)))
-    assert blocks == [(["1", "1"], ["2", "é"]), (["007"], ["2"])]
+    assert blocks == [(["0", "a,b"], ["1", "1"], ["2", "é"]), (["02"], ["007"], ["2"])]
 
 
 def test_no_pairs_are_no_blocks(tmp_path: Path) -> None:
@@ -138,6 +140,7 @@ def test_no_pairs_are_no_blocks(tmp_path: Path) -> None:
         (b"0,1.jpg,2.jpg\n1,1.jpg,3.jpg\n", "line 1: '0,1.jpg,2.jpg' cannot be the header"),
         (b"i,a,b\n0,1.jpg,2.jpg\n1,1.jpg\n", "submission_info.csv, line 3: 2 cells where the header has 3"),
         (b"i,a,b\n0,1.jpg,2.jpg,3.jpg\n", "line 2: 4 cells where the header has 3"),
+        (b"i,a,b\n0,1.jpg,2.jpg\n,1.jpg,2.jpg\n", "submission_info.csv, line 3: the row has no index"),
         (b"i,a,b\n0,1.jpg,\n", "line 2: '' cannot be the name of an image"),
         (b"i,a,b\n0,1.jpg,2.jpg\n1,../1.jpg,2.jpg\n", "line 3: '../1.jpg' cannot be the name"),
         (b"i,a,b\n0,1.jpg,\xff.jpg\n", "submission_info.csv is not UTF-8 text"),
@@ -153,7 +156,7 @@ def test_bad_pairs_are_named_by_file_and_line(text: bytes, message: str, tmp_pat
 def test_whole_blocks_come_before_a_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK", 1)
     blocks = read_submission_pairs(pairs_file(tmp_path, b"i,a,b\n0,1.jpg,2.jpg\n1,1.jpg\n"))
-    assert next(blocks) == (["1"], ["2"])
+    assert next(blocks) == (["0"], ["1"], ["2"])
     with pytest.raises(UserError, match="line 3"):
         next(blocks)
 
@@ -162,5 +165,5 @@ def test_names_that_never_come_again_are_not_kept(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "BLOCK", 3)
     rows = "".join(f"{i},{2 * i}.jpg,{2 * i + 1}.jpg\n" for i in range(20))
     blocks = read_submission_pairs(pairs_file(tmp_path, f"i,a,b\n{rows}".encode()))
-    names = [name for first, second in blocks for pair in zip(first, second, strict=True) for name in pair]
+    names = [name for _, first, second in blocks for pair in zip(first, second, strict=True) for name in pair]
     assert names == [str(i) for i in range(40)]

@@ -67,6 +67,7 @@ def test_labels_of_several_rules_are_columns(collection: Collection) -> None:
         ("[Henri] Boyle; verso: Study", "boyle"), ("Childe Hassam", "childe hassam"), ("Girl with a Flute", ""),
         ("Boys Bathing", ""), ("Headley Vicars", "headley vicars"), ("Mona Lisa [recto]", "mona lisa"), ("", ""),
         ("Manet", "manet"), ("Men of War", ""), ("Children of the Sea", ""), ("Anna, Duchess", "anna"),
+        ("Two Women", ""), ("Young Man in a Hat", ""), ("Youngblood, Esq.", "youngblood"),
     ],
 )  # fmt: skip
 def test_sitters_are_read_out_of_titles_that_name_one(title: str, who: str) -> None:
@@ -95,7 +96,9 @@ def test_accents_case_and_spaces_do_not_count() -> None:
 
 def test_only_what_has_its_column_is_there(collection: Collection) -> None:
     assert available_rules(collection) == ["artist", "sitter", "title", "series", "terms", "object"]
-    with pytest.raises(UserError, match="'style' reads the column 'style', which .* not have\n.*there are artist, sit"):
+    with pytest.raises(
+        UserError, match=r"'style' reads the column 'style', which .* not have\n.*there are artist, sit"
+    ):
         labels_of(collection, ["artist", "artist+style"])
 
 

@@ -14,6 +14,7 @@ from tlk.models.base import Model
 from tlk.recipe_schema import Recipe
 from tlk.training import negatives as module
 from tlk.training.examples import Examples
+from tlk.training.inputs import EmbeddingInputs
 from tlk.training.negatives import MinedNegatives, RandomNegatives
 
 Make = Callable[..., Examples]
@@ -219,3 +220,23 @@ def test_where_fewer_than_k_are_found_random_ones_do_not_fill_up(mined: Callable
         table = source.state_dict()["table"].numpy()
         assert (table < 0).any(axis=1).all()  # six are fewer than 200
         assert all(choice in row[row >= 0] for choice, row in zip(drawn, table, strict=True))
+
+
+def test_negatives_that_the_data_bring_are_taken_unless_fresh_ones_are_asked_for() -> None:
+    n = 30
+    own = np.arange(n) + n
+    given = np.where(np.arange(n) % 3 == 0, -1, own[::-1])  # a third have none
+    given[1] = 999  # no pair's right image
+    examples = Examples(EmbeddingInputs(torch.zeros(2 * n, 1, 1)), np.arange(n), own, np.arange(n), negative=given)
+    drawn = RandomNegatives(examples, seed=0, fresh=False).draw(5)
+    brought = (given >= 0) & (given != 999)
+    assert (own[drawn[brought]] == given[brought]).all()
+    assert (drawn != np.arange(n))[~brought].all()
+    part = examples.of(np.arange(n) >= 10)  # numbers among the pairs change, images do not
+    drawn = RandomNegatives(part, seed=0, fresh=False).draw(0)
+    found = np.isin(part.negative, part.right)
+    assert found.sum() > 5
+    assert (part.right[drawn[found]] == part.negative[found]).all()
+    fresh = RandomNegatives(examples, seed=0)
+    assert not np.array_equal(fresh.draw(0), fresh.draw(1))
+    assert not np.array_equal(own[fresh.draw(0)[brought]], given[brought])

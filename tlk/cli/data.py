@@ -5,9 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from tlk.cli import collections
 from tlk.cli.console import Console, JsonOption, print_json, print_table
 
-app = typer.Typer(help="Draw the embedded competition, or look over real data.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Draw the embedded competition, read art collections, or look over real data.", rich_markup_mode=None
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -52,6 +55,11 @@ def check(
         raise UserError(
             f"{len(result['faults'])} faults in the data, the first: {result['faults'][0]}\nsee the list above"
         )
+
+
+app.command("nga")(collections.nga)
+app.command("painters")(collections.painters)
+app.command("pairs")(collections.pairs)
 
 
 def _print_check(result: dict[str, Any]) -> None:

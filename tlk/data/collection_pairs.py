@@ -8,7 +8,7 @@ import numpy as np
 from tlk.data.collection import Collection
 from tlk.data.parts import LEFT_OUT, PARTS
 from tlk.errors import UserError
-from tlk.tables import Table, read_table
+from tlk.tables import Table, read_table, refuse_repeats
 
 PARTS_TABLE, PAIRS_TABLE = "parts.csv", "pairs.csv"
 PARTS_HEADER = ("id", "group", "part")
@@ -36,13 +36,14 @@ def read_pairs(collection: Collection, folder: Path) -> CollectionPairs:
     """Read both tables of a collection.
 
     Raises:
-        UserError: they have not been made, or are not of this collection.
+        UserError: they have not been made, or are not of this collection or not of each other.
     """
     numbers = {name: number for number, name in enumerate(collection.ids)}
     parts, pairs = (_table(folder, name, header) for name, header in _TABLES)
+    refuse_repeats(parts, "id")
     group, image_part = np.arange(len(collection)), np.full(len(collection), LEFT_OUT)
     for line, (name, own, part) in zip(parts.lines, parts.rows, strict=True):
-        if not own.isdecimal():
+        if not (own.isdecimal() and len(own) <= _DIGITS):
             raise UserError(f"{parts.name}, line {line}: group {own[:20]!r} is no whole number\n{_AGAIN} {folder}")
         image = _known(parts, line, name, numbers, folder)
         group[image] = int(own) + len(collection)  # images that were left out stay by themselves
@@ -63,11 +64,17 @@ def read_pairs(collection: Collection, folder: Path) -> CollectionPairs:
         for name, known in columns
     ]
     left, right, match, rule, part_of_pair = cells
+    strayed = (image_part[left] != part_of_pair) | (image_part[right] != part_of_pair) | (left == right)
+    if strayed.any():  # as where only one of the tables is new: what is learned and what is tested would mix
+        row = int(np.argmax(strayed))
+        what = f"{pairs.name}, line {pairs.lines[row]}: not two images of the {PARTS[part_of_pair[row]]} part"
+        raise UserError(f"{what}, as {PARTS_TABLE} has it\n{_AGAIN} {folder}")
     return CollectionPairs(group, image_part, left, right, match == 1, rule, part_of_pair, rules)
 
 
 _TABLES = ((PARTS_TABLE, PARTS_HEADER), (PAIRS_TABLE, PAIRS_HEADER))
 _PART_NUMBERS = {name: number for number, name in enumerate(PARTS)}
+_DIGITS = 15  # of a group: more are no number that an array holds
 _AGAIN = "make the tables again: tlk data pairs"
 
 

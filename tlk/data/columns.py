@@ -51,12 +51,23 @@ def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -
                     yield line, [cells[place] if place is not None else "" for place in places]
                 line = reader.line_num + 1
         except UnicodeDecodeError as error:
-            where = f"{path}, below line {reader.line_num}"  # it is decoded in blocks of some lines
+            where = f"{path}, line {_undecodable(path)}"
             raise UserError(f"{where}: not UTF-8 text: {error.reason}\nget the table again") from error
         except csv.Error as error:
             raise UserError(f"{path}, line {line}: {error}\nmend the row, or get the table again") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             raise UserError(f"cannot read {path}: {error}\nget it again") from error
+
+
+def _undecodable(path: Path) -> int:
+    """Return the first line that is not UTF-8: the text is decoded in blocks, whose error does not tell."""
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    raise AssertionError(f"{path} changed while it was read")
 
 
 def _places(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[int | None]:

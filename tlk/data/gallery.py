@@ -34,7 +34,7 @@ def open_gallery(location: Path) -> Gallery:
         UserError: there is no such folder, it cannot be read, or no image is in it.
     """
     if not os.path.exists(location):
-        raise UserError(f"gallery {location} does not exist\nname a folder of images: --gallery DIR")
+        raise UserError(f"{location} does not exist\nname a folder of images with --data, or --gallery")
     if is_collection(location):
         collection = Collection(location)
         known = {name: collection.column(name) for name in ("title", "artist") if name in collection.columns}
@@ -44,7 +44,7 @@ def open_gallery(location: Path) -> Gallery:
         paths = image_files(location)
         gallery = Gallery(open_source(location), tuple(map(_printable, paths)), tuple(paths))
     if not len(gallery):
-        raise UserError(f"gallery {location} has no images\nname a folder with some, at any depth: --gallery DIR")
+        raise UserError(f"{location} has no images\nname a folder with some, at any depth, with --data, or --gallery")
     return gallery
 
 

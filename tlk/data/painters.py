@@ -97,11 +97,12 @@ def _names(table: Table, filenames: list[str]) -> list[str]:
     return list(first)
 
 
-def read_submission_pairs(path: Path) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the pairs of `submission_info.csv`, or of a zip of it, as blocks `(first, second)` of images' names.
+def read_submission_pairs(path: Path) -> Iterator[tuple[list[str], list[str], list[str]]]:
+    """Yield the pairs of `submission_info.csv`, or of a zip of it, as blocks `(index, first, second)` of text.
 
-    Columns count by position: an index, one image, another. The header may call them what it likes. Blocks have `BLOCK`
-    pairs, the last one what is left; names that come again, as all do, are the same object, so a block takes 16 MB.
+    Columns count by position: an index, which stays as it is, one image's name, another's. The header may call them
+    what it likes. Blocks have `BLOCK` pairs, the last one what is left; names that come again, as all do, are the same
+    object, so a block takes 80 MB, most of it for the indices.
 
     Raises:
         UserError: the file cannot be read, has no header, or has a bad row.
@@ -120,8 +121,9 @@ def read_submission_pairs(path: Path) -> Iterator[tuple[list[str], list[str]]]:
             raise UserError(f"{path}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
 
 
-def _blocks(reader: Any, path: Path, width: int) -> Iterator[tuple[list[str], list[str]]]:
+def _blocks(reader: Any, path: Path, width: int) -> Iterator[tuple[list[str], list[str], list[str]]]:
     stems = _Stems()
+    index: list[str] = []
     first: list[str] = []
     second: list[str] = []
     for cells in reader:
@@ -130,16 +132,19 @@ def _blocks(reader: Any, path: Path, width: int) -> Iterator[tuple[list[str], li
                 continue
             shown = f"{len(cells)} cells where the header has {width}"
             raise UserError(f"{path}, line {reader.line_num}: {shown}\nmend the row, or remove it")
+        if not cells[0]:
+            raise UserError(f"{path}, line {reader.line_num}: the row has no index\nmend the row, or remove it")
         try:
+            index.append(cells[0])
             first.append(stems[cells[1]])
             second.append(stems[cells[2]])
         except ValueError as error:
             raise UserError(f"{path}, line {reader.line_num}: {error}\nmend the row, or remove it") from error
         if len(first) == BLOCK:
-            yield first, second
-            first, second = [], []
+            yield index, first, second
+            index, first, second = [], [], []
     if first:
-        yield first, second
+        yield index, first, second
 
 
 class _Stems(dict[str, str]):

@@ -21,7 +21,8 @@ _IN_BRACKETS = re.compile(r"[(\[][^)\]]*[)\]]")
 _OF = re.compile(r"^(an? )?(self[- ])?(portrait|bust|head|study|likeness|miniature)s? of ", re.IGNORECASE)
 # A title that names nobody in particular says nothing about who sits.
 _NO_NAME = re.compile(
-    r"^((an?|the|unknown|unidentified) |(untitled|self[- ]portrait|portrait|studies|study|landscape|still life|"
+    r"^((an?|the|unknown|unidentified|young|old|two|three|four) |"
+    r"(untitled|self[- ]portrait|portrait|studies|study|landscape|still life|"
     r"wom[ae]n|m[ae]n|girls?|boys?|child(ren)?|heads?|busts?|nudes?|figures?|lady|gentlem[ae]n)\b)",
     re.IGNORECASE,
 )

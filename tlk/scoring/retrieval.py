@@ -53,7 +53,7 @@ def _with_relevant(label: np.ndarray, apart: np.ndarray) -> np.ndarray:
     """Return the images that share their label with one of another group."""
     pairs, first = np.unique(np.column_stack([label, apart]), axis=0, return_inverse=True)
     _, member, groups = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)
-    return np.flatnonzero((label >= 0) & (groups[member][first] > 1))
+    return np.flatnonzero((label >= 0) & (groups[member][first.ravel()] > 1))  # numpy 2.0 gives a column
 
 
 def _hits(
@@ -63,15 +63,17 @@ def _hits(
     scores = scorer.similarity(embeddings[queries], embeddings).astype(np.float64)
     allowed = apart[queries, None] != apart[None]
     relevant = (label[queries, None] == label[None]) & allowed
-    scores = np.where(np.isnan(scores), -np.inf, scores)
-    scores[relevant] -= TIE
-    scores[~allowed] = -np.inf
-    most = min(max(KS), scores.shape[1] - 1)
-    nearest = np.argpartition(-scores, most, axis=1)[:, :most]
-    order = np.argsort(-np.take_along_axis(scores, nearest, axis=1), axis=1, kind="stable")
+    unknown = np.isnan(scores)  # counts against us
+    distances = np.negative(scores, out=scores)  # in place: the block is large
+    np.add(distances, TIE, out=distances, where=relevant)
+    np.copyto(distances, -np.inf, where=unknown)
+    np.copyto(distances, np.inf, where=~allowed | (unknown & relevant))
+    most = min(max(KS), distances.shape[1] - 1)
+    nearest = np.argpartition(distances, most, axis=1)[:, :most]
+    order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
     nearest = np.take_along_axis(nearest, order, axis=1)
     hits = np.zeros((len(queries), max(KS)))
-    hits[:, :most] = np.take_along_axis(relevant, nearest, axis=1)
+    hits[:, :most] = np.take_along_axis(relevant & ~unknown, nearest, axis=1)
     return hits, relevant.sum(axis=1), allowed.sum(axis=1)
 
 

@@ -16,8 +16,8 @@ from tlk.training.inputs import Inputs
 class Examples:
     """Pairs: `(n,)` numbers of their left and right images, and the `(n,)` groups of what no negative is made of.
 
-    Groups are those of near-duplicates, or of all that a rule relates. `held_out` marks the pairs that validate, where
-    the data say it themselves.
+    Groups are those of near-duplicates, or of all that a rule relates. Where the data say it themselves, `held_out`
+    marks the pairs that validate, and `negative` is for each the number of an image that does not match its left one.
     """
 
     inputs: Inputs
@@ -25,15 +25,16 @@ class Examples:
     right: np.ndarray
     group: np.ndarray
     held_out: np.ndarray | None = None
+    negative: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.left)
 
     def of(self, chosen: np.ndarray) -> "Examples":
         """Return some of the pairs, by mask or number."""
-        held_out = None if self.held_out is None else self.held_out[chosen]
-        sides = {"left": self.left[chosen], "right": self.right[chosen], "group": self.group[chosen]}
-        return replace(self, **sides, held_out=held_out)
+        columns = ("left", "right", "group", "held_out", "negative")
+        given = {name: getattr(self, name) for name in columns}
+        return replace(self, **{name: column[chosen] for name, column in given.items() if column is not None})
 
     def one_a_group(self) -> "Examples":
         """Return the first pair of every group."""

@@ -25,6 +25,8 @@ from tlk.training.examples import Examples
 class RandomNegatives:
     """For each pair any right image that is neither its own nor a near-duplicate's.
 
+    Unless they are drawn `fresh` in every epoch, those that the data bring themselves come first.
+
     Raises:
         UserError: all pairs are near-duplicates of each other.
     """
@@ -36,6 +38,7 @@ class RandomNegatives:
         self._examples = examples
         self._seed = seed
         self._fresh = fresh
+        self._given = _numbers_of(examples) if not fresh else np.full(len(examples), -1)
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -48,7 +51,16 @@ class RandomNegatives:
         first, last = (np.searchsorted(group[order], group, side) for side in ("left", "right"))
         drawn = random.integers(len(group) - (last - first))
         drawn += np.where(drawn >= first, last - first, 0)
-        return np.asarray(order[drawn])
+        return np.where(self._given >= 0, self._given, order[drawn])
+
+
+def _numbers_of(examples: Examples) -> np.ndarray:
+    """Return for each pair the number of one whose right image is the negative that the data bring, -1 without one."""
+    if examples.negative is None:
+        return np.full(len(examples), -1)
+    order = np.argsort(examples.right, kind="stable")
+    place = np.searchsorted(examples.right[order], examples.negative).clip(max=len(order) - 1)
+    return np.where(examples.right[order[place]] == examples.negative, order[place], -1)
 
 
 class MinedNegatives(RandomNegatives):

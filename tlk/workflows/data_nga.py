@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from tlk.data.collection import TABLE, write_collection
 from tlk.data.download import Failure, Manners, Wanted, download
@@ -85,8 +86,9 @@ def _claim(out: Path, rows: list[_Row]) -> None:
         return
     table = read_table(out / DOWNLOADS, lambda columns: _DOWNLOADS_HEADER)
     before = dict(zip(table.column("id"), table.column("url"), strict=True))
-    for row in rows:
-        if before.get(row.id, row.url) != row.url and (out / row.file).is_file():
+    for row in rows:  # a server may move: what follows its name says which image it is, and in which size
+        same = urlsplit(before.get(row.id, row.url)).path == urlsplit(row.url).path
+        if not same and (out / row.file).is_file():
             raise UserError(
                 f"{out / row.file} came from {before[row.id]}\nkeep to that --size, or choose another --out"
             )

@@ -109,7 +109,10 @@ def _pairs(
             random = np.random.default_rng(seed)
             turned = random.random(len(positives)) < 0.5  # else the smaller number would always be the anchor
             positives[turned] = positives[turned][:, ::-1]
-            negatives = draw_negatives(positives[:, 0], labels, group, seen, members, seed)
+            others = np.unique(
+                positives[:, 1]
+            )  # what stands on the right of a matched pair tells nothing by standing there
+            negatives = draw_negatives(positives[:, 0], labels, group, seen, others, seed)
             for (left, right), other in zip(positives.tolist(), negatives.tolist(), strict=True):
                 rows.append((ids[left], ids[right], "1", rule, name))
                 if other >= 0:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tlk.constants import DEFAULT_RECIPE
+from tlk.data.gallery import open_gallery
 from tlk.data.reader import ImageReader
 from tlk.embeddings.embed import embed, fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
@@ -55,11 +56,7 @@ def fill_store(
     if export is not None and world_size() > 1:
         raise UserError("--export: several processes do not wait for each other\nexport afterwards, with one")
     parameters = _parameters(recipe, backbone)
-    paths = workspace.competition().image_paths()
-    if not paths:
-        raise UserError(
-            f"{workspace.data} has no images in train/ or test/\npoint --data at a competition's folder or zip"
-        )
+    paths = open_gallery(workspace.data).paths
     return _fill(parameters, paths, workspace, choose_device(device), reporter, export)
 
 

@@ -60,7 +60,9 @@ def prepare_collection(
     tables = zlib.crc32(b"".join(column.tobytes() for column in (left, right, part, group)))
     fold = np.where(part == TEST, 0, -1)
     return Prepared(
-        examples=Examples(inputs, place[left], place[right], group[left], part == VALIDATION),
+        examples=Examples(
+            inputs, place[left], place[right], group[left], part == VALIDATION, _negatives(found, chosen, place)
+        ),
         unlabelled=np.empty(0, np.int64),
         unlabelled_left=0,
         given=given,
@@ -86,6 +88,13 @@ def relevance_groups(collection: Collection, found: CollectionPairs) -> np.ndarr
     return group
 
 
+def _negatives(found: CollectionPairs, chosen: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return for each chosen pair the image of the unmatched one that was drawn with it, in the next row, else -1."""
+    after = np.minimum(chosen + 1, len(found.left) - 1)
+    drawn = ~found.match[after] & (found.left[after] == found.left[chosen])
+    return np.where(drawn, place[found.right[after]], -1)
+
+
 def _chosen(found: CollectionPairs, group: np.ndarray, folder: Path) -> np.ndarray:
     """Return the numbers of the pairs to train, validate and be scored with, each pair of images once.
 
@@ -100,8 +109,10 @@ def _chosen(found: CollectionPairs, group: np.ndarray, folder: Path) -> np.ndarr
     rest = matched[found.part[matched] != TEST]
     for number, part in enumerate(PARTS):
         groups = len(np.unique(group[found.left[matched[found.part[matched] == number]]]))
-        unmatched = bool((~found.match & (found.part == number)).any())
-        if groups <= PICKS or not unmatched:
-            what = f"the {part} part has {groups} groups of matched pairs that no rule joins, at least {PICKS + 1} are"
-            raise UserError(f"{folder}: {what} needed\nother rules or shares: tlk data pairs {folder}")
+        what = f"{groups} groups of matched pairs that no rule joins, at least {PICKS + 1} are needed"
+        if groups > PICKS:
+            if (~found.match & (found.part == number)).any():
+                continue
+            what = "no unmatched pairs"
+        raise UserError(f"{folder}: the {part} part has {what}\nother rules or shares: tlk data pairs {folder}")
     return np.sort(np.concatenate([rest, tested]))

@@ -12,8 +12,9 @@ import tomli_w
 from tlk.constants import PICKS
 from tlk.errors import UserError, damaged_run
 from tlk.files import write_json, write_text
+from tlk.models.registry import MODELS
 from tlk.recipe import parse_recipe
-from tlk.recipe_schema import AnyRecipe, EnsembleRecipe
+from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, Recipe
 from tlk.workflows.blend import Blend, blended
 from tlk.workflows.calibration import Calibration, calibrate
 from tlk.workflows.out_of_fold import OutOfFold
@@ -80,6 +81,11 @@ class Run:
         if not known or not isinstance(found.get("seconds"), float):
             raise damaged_run(self.folder, f"{self.folder / 'metrics.json'} is not a run's")
         return found
+
+    def gives_embeddings(self) -> bool:
+        """Return whether the run's own models give embeddings that compare by their cosine; no for an ensemble."""
+        recipe = self.recipe()
+        return isinstance(recipe, Recipe) and "embeddings" in MODELS[recipe.model["name"]].gives
 
     def verification(self) -> dict[str, Any] | None:
         """Return how a run on a collection told its pairs apart; None for a run on a competition."""

@@ -4,7 +4,11 @@ import shutil
 from dataclasses import replace
 from typing import Any
 
+from tlk.data.collection import Collection, is_collection
+from tlk.data.collection_pairs import read_pairs
+from tlk.data.parts import LEFT_OUT
 from tlk.errors import UserError
+from tlk.files import write_json
 from tlk.recipe import load_members
 from tlk.recipe_schema import EnsembleRecipe
 from tlk.training.accelerator import make_accelerator
@@ -13,9 +17,10 @@ from tlk.workflows.ensemble import blend_members
 from tlk.workflows.inputs import choose_device
 from tlk.workflows.partial import choose_place, complete, open_partial
 from tlk.workflows.progress import Reporter, Silent
-from tlk.workflows.run import MEMBERS, PARTIAL, Run
+from tlk.workflows.run import MEMBERS, PARTIAL, VERIFICATION, Run
 from tlk.workflows.train_one import train_one
 from tlk.workflows.train_options import TrainOptions
+from tlk.workflows.verify import verify
 from tlk.workflows.workspace import Workspace
 
 
@@ -36,10 +41,7 @@ def train_ensemble(
     first = accelerator.is_main_process
     reporter = reporter if first else Silent()
     place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
-    competition = workspace.competition()
-    pairs = competition.train_pairs()
-    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
-    fill_views(recipes, paths, workspace, device, reporter)
+    fill_views(recipes, _paths(workspace), workspace, device, reporter)
     accelerator.wait_for_everyone()  # all have looked, and what all need is in the store
     with accelerator.main_process_first():
         run = open_partial(place, recipe, {}, options.resume or not first, options.overwrite)
@@ -57,6 +59,19 @@ def train_ensemble(
             raise
     if first:
         blend_members(run, recipe, place.name)
+        if is_collection(workspace.data):
+            write_json(run.folder / VERIFICATION, verify(run, workspace, options.device, reporter))
         complete(run, place)
     accelerator.wait_for_everyone()
     return Run(place), Run(place).numbers()
+
+
+def _paths(workspace: Workspace) -> list[str]:
+    """Return the images that the members are trained on and scored with."""
+    if is_collection(workspace.data):
+        collection = Collection(workspace.data)
+        parts = read_pairs(collection, workspace.data).image_part
+        return [path for path, part in zip(collection.paths, parts, strict=True) if part != LEFT_OUT]
+    competition = workspace.competition()
+    pairs = competition.train_pairs()
+    return [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]

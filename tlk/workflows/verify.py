@@ -12,9 +12,9 @@ import numpy as np
 from tlk.data.collection import Collection
 from tlk.data.collection_pairs import CollectionPairs, read_pairs
 from tlk.data.parts import TEST, TRAIN, VALIDATION
+from tlk.data.reader import ImageReader
 from tlk.data.relevance import labels_of
-from tlk.models.registry import MODELS
-from tlk.recipe_schema import Recipe
+from tlk.errors import UserError
 from tlk.scoring.retrieval import retrieve
 from tlk.scoring.similarity import COSINE, Scorer
 from tlk.verification import best_threshold, verification
@@ -62,7 +62,7 @@ def fit_probability(scores: np.ndarray, match: np.ndarray, threshold: float) -> 
     scores that fall with likeness, or say nothing, it passes a half at the threshold, and is as wide as they spread.
     """
     finite = np.isfinite(scores)
-    spread = float(scores[finite].std()) if finite.any() else 0.0
+    spread = float(scores[finite].std()) if len(np.unique(scores[finite])) > 1 else 0.0
     slope = intercept = 0.0
     if spread > 0 and len(np.unique(match[finite])) == 2:
         from sklearn.linear_model import LogisticRegression
@@ -85,18 +85,39 @@ def fit_probability(scores: np.ndarray, match: np.ndarray, threshold: float) -> 
 def embedded(
     run: Run, collection: Collection, images: np.ndarray, workspace: Workspace, device: str, reporter: Reporter
 ) -> tuple[np.ndarray, Scorer]:
-    """Return the embeddings of some images by the run's model, and how they compare."""
-    recipe = run.recipe()
-    assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble is not trained on a collection
+    """Return the embeddings of some images by the run's model, and how they compare.
+
+    Those of an ensemble's members stand side by side, scaled so that their product is the blend of the cosines.
+
+    Raises:
+        UserError: a member of an ensemble has a similarity of its own.
+    """
+    blend = run.blend()
     reader = workspace.reader(collection, passes=1)
     paths = [collection.paths[image] for image in images]
-    if "embeddings" in MODELS[recipe.model["name"]].gives:
-        stored = RunEmbeddings(run, paths, reader.keys(paths), workspace)
-        stored.compute(reader, device, reporter)
-        return stored.read(stored.views[0]), COSINE
-    from tlk.workflows.run_models import embeddings_and_scorers
+    if blend is None and not run.gives_embeddings():
+        from tlk.workflows.run_models import embeddings_and_scorers
 
-    return next(iter(embeddings_and_scorers(run, reader, paths, workspace, device, reporter)))
+        return next(iter(embeddings_and_scorers(run, reader, paths, workspace, device, reporter)))
+    if blend is None:
+        return _stored(run, paths, reader, workspace, device, reporter), COSINE
+    parts = []
+    for member in blend.members:
+        one = run.member(member.run)
+        if not one.gives_embeddings():
+            what = f"member {member.run} has a similarity of its own, which a blend on a collection cannot take up"
+            raise UserError(f"run {run.name}: {what}\ntrain that recipe by itself")
+        share = (member.weight / one.calibration().deviations[0]) ** 0.5
+        parts.append(share * _stored(one, paths, reader, workspace, device, reporter))
+    return np.concatenate(parts, axis=1), COSINE
+
+
+def _stored(
+    run: Run, paths: list[str], reader: ImageReader, workspace: Workspace, device: str, reporter: Reporter
+) -> np.ndarray:
+    stored = RunEmbeddings(run, paths, reader.keys(paths), workspace)
+    stored.compute(reader, device, reporter)
+    return stored.read(stored.views[0])
 
 
 def _compare(embeddings: np.ndarray, scorer: Scorer, first: np.ndarray, second: np.ndarray) -> np.ndarray:
