@@ -16,11 +16,13 @@ from tlk.data.standins import draw_painters
 from tlk.errors import UserError
 from tlk.scoring.similarity import COSINE, Scorer
 from tlk.verification import roc_auc
+from tlk.workflows import pair_scores, run_models
 from tlk.workflows import predict_pairs as module
-from tlk.workflows import run_models
 from tlk.workflows.data_painters import make_painters
 from tlk.workflows.data_pairs import PairOptions, make_pairs
-from tlk.workflows.predict_pairs import Curve, PairsPrediction, predict_pairs, score_pairs, write_parts
+from tlk.workflows.pair_parts import write_parts
+from tlk.workflows.pair_scores import Curve, score_pairs
+from tlk.workflows.predict_pairs import PairsPrediction, predict_pairs
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import Run
 from tlk.workflows.train import train
@@ -109,8 +111,8 @@ def test_every_pair_gets_the_probability_of_its_score(
     name: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(painters, "BLOCK", 70)  # neither parts nor what is compared together end where blocks do
-    monkeypatch.setattr(module, "_NUMBERS", 16 * 9)
-    monkeypatch.setattr(module, "_LEARNED", 300 * 9)
+    monkeypatch.setattr(pair_scores, "_NUMBERS", 16 * 9)
+    monkeypatch.setattr(pair_scores, "_LEARNED", 300 * 9)
     done = predicted(workspace, name)
     rows, asked = written(), rows_of(INFO)[1:]
     assert [row[0] for row in rows] == [row[0] for row in asked]

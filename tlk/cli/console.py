@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tlk.workflows.ensemble import Contribution
 
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder or zip of the competition; default TLK_DATA, else data/.")
+    Path | None, typer.Option("--data", help="The data: folder or zip, or a collection; default TLK_DATA, else data/.")
 ]
 RunsOption = Annotated[Path | None, typer.Option("--runs", help="Folder of the runs; default runs/.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]

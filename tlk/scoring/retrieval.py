@@ -63,11 +63,11 @@ def _hits(
     scores = scorer.similarity(embeddings[queries], embeddings).astype(np.float64)
     allowed = apart[queries, None] != apart[None]
     relevant = (label[queries, None] == label[None]) & allowed
-    unknown = np.isnan(scores)  # counts against us
+    unknown = np.isnan(scores)  # counts against us: it comes first, and is not what was sought
     distances = np.negative(scores, out=scores)  # in place: the block is large
     np.add(distances, TIE, out=distances, where=relevant)
     np.copyto(distances, -np.inf, where=unknown)
-    np.copyto(distances, np.inf, where=~allowed | (unknown & relevant))
+    np.copyto(distances, np.inf, where=~allowed)
     most = min(max(KS), distances.shape[1] - 1)
     nearest = np.argpartition(distances, most, axis=1)[:, :most]
     order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")

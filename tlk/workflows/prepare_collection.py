@@ -58,11 +58,9 @@ def prepare_collection(
     left, right, part = found.left[chosen], found.right[chosen], found.part[chosen]
     data = describe_data(collection.name, paths, reader.keys(paths))
     tables = zlib.crc32(b"".join(column.tobytes() for column in (left, right, part, group)))
-    fold = np.where(part == TEST, 0, -1)
+    fold, negative = np.where(part == TEST, 0, -1), _negatives(found, chosen, place)
     return Prepared(
-        examples=Examples(
-            inputs, place[left], place[right], group[left], part == VALIDATION, _negatives(found, chosen, place)
-        ),
+        examples=Examples(inputs, place[left], place[right], group[left], part == VALIDATION, negative),
         unlabelled=np.empty(0, np.int64),
         unlabelled_left=0,
         given=given,
@@ -72,6 +70,7 @@ def prepare_collection(
         data=data,
         made_from={
             "folds": str(tables),
+            "negatives": str(zlib.crc32(negative.tobytes())),
             "images": data["fingerprint"],
             **fingerprints(recipe, given, maker, accelerator),
         },
