@@ -20,6 +20,7 @@ GRADIENTS = {"embedding": {"descriptors": ["gradient-maps"]}}
 GREY = {"embedding": None, "pixels": {"colour": "grey"}}
 PIXELS = {"embedding": None, "pixels": {}}
 VERDICTS = {"loss": {"name": "binary_cross_entropy"}, "training": {}}
+MARGIN = {"loss": {"name": "class_margin"}, "training": {}}
 DRAWS = {"loss": {"name": "reconstruction"}, "training": {}}
 FIRST = {"on": "pairs", "loss": {"name": "reconstruction"}, "training": {}}
 TWINS = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {}}
@@ -95,6 +96,24 @@ def changed(*changes: dict[str, Any], model: str) -> dict[str, Any]:
             "pretraining.training.watch: accuracy is of verdicts, not of loss reconstruction",
         ),
         (
+            changed(MARGIN, {"training": {"watch": "loss"}}, model="adapter"),
+            "training.watch: loss class_margin knows only the classes that are learned: watch top_2",
+        ),
+        (
+            changed(MARGIN, {"training": {"watch": "accuracy"}}, model="adapter"),
+            "training.watch: accuracy is of verdicts, not of loss class_margin",
+        ),
+        (
+            changed(LEARNS, {"pretraining": {**MARGIN, "on": "pairs", "training": {"watch": "loss"}}}, model="adapter"),
+            "pretraining.loss: class_margin goes with the training, whose groups are its classes",
+        ),
+        (changed(MARGIN, model="adaptation"), "loss: class_margin takes classes, which adaptation does not give"),
+        (changed(MARGIN, {"mining": {"name": "hard"}}, model="adapter"), "mining: loss class_margin uses no negatives"),
+        (
+            changed(MARGIN, {"pseudo_pairs": True}, model="adapter"),
+            "pseudo_pairs: loss class_margin does not train embeddings that find each other",
+        ),
+        (
             changed(LEARNS, {"training": {"batch_size": 16, "accumulate": 9}}, model="adapter"),
             "training.accumulate: loss info_nce compares pairs, so each part needs two of them",
         ),
@@ -124,6 +143,7 @@ def test_tables_that_do_not_go_together_are_named(document: dict[str, Any], faul
     "document",
     [
         changed(LEARNS, {"mining": {"name": "hard"}}, model="adapter"),
+        changed(MARGIN, model="adapter"),
         changed(POOLED, VERDICTS, {"training": {"watch": "accuracy"}}, model="adaptation"),
         changed(MAPS, VERDICTS, model="same_artist"),
         changed(MAPS, LEARNS, model="tail"),

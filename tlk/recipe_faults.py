@@ -147,6 +147,8 @@ def _stage_misfits(recipe: Recipe) -> list[str]:
         entry = LOSSES[table["name"]]
         if training.watch == "accuracy" and entry.takes != "verdicts":
             faults.append(f"{where}.watch: accuracy is of verdicts, not of loss {table['name']}")
+        if where.startswith("pretraining") and entry.takes == "classes":
+            faults.append(f"pretraining.loss: {table['name']} goes with the training, whose groups are its classes")
         if training.watch == "loss" and entry.takes == "classes":
             faults.append(f"{where}.watch: loss {table['name']} knows only the classes that are learned: watch top_2")
         if entry.in_batch and training.accumulate > training.batch_size // 2:

@@ -83,10 +83,11 @@ def require_header(table: Table, expected: Sequence[str]) -> None:
 def refuse_repeats(table: Table, column: str) -> None:
     """Raise a UserError if an id stands twice in `column`."""
     first: dict[str, int] = {}
+    what = column if column == "id" else f"{column} id"
     for name, line in zip(table.column(column), table.lines, strict=True):
         if name in first:
             raise UserError(
-                f"{table.name}, line {line}: {column} id {name!r} stands in line {first[name]} already\n"
+                f"{table.name}, line {line}: {what} {name!r} stands in line {first[name]} already\n"
                 "each id belongs to one row: remove one of the two"
             )
         first[name] = line

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,75 @@ def test_a_split_by_shares_says_how_much_is_held_out(
     shares = recipe(split="60/20/20", pixels=PIXELS, model=CONVNET, training={"batch_size": 2})
     train(trainer(shares), numbered(80))
     assert sum(len(batch) for batch in jobs[0].batches(0)) == 60  # 20 of these 80 validate
+
+
+def test_pairs_that_are_marked_validate_and_one_of_each_group_is_ranked(
+    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Examples, Examples]] = []
+    monkeypatch.setattr(module, "validate", lambda step, loss, held, pairs, *rest: given.append((held, pairs)))
+    marked = np.arange(80) % 4 == 1
+    examples = replace(numbered(80, np.arange(80) // 8), held_out=marked)  # a group has pairs of both kinds
+    pictures = recipe(split="60/20/20", pixels=PIXELS, model=CONVNET, training={"batch_size": 16})
+    train(trainer(pictures), examples)
+    (job,) = jobs
+    assert job.validate is not None
+    job.validate()
+    ((held, pairs),) = given
+    learned = torch.cat([batch.anchors[:, 0] for batch in job.batches(0)]).numpy()
+    assert sorted(learned) == np.flatnonzero(~marked).tolist()
+    assert held.left.tolist() == np.flatnonzero(marked).tolist()
+    assert pairs.left.tolist() == list(range(1, 80, 8))  # the first marked one of each
+    assert (pairs.right - pairs.left == 80).all()
+
+
+def test_marked_pairs_are_not_learned_from_where_none_validate(
+    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    examples = replace(numbered(80), held_out=np.arange(80) >= 70)
+    pictures = recipe(pixels=PIXELS, model=CONVNET, training={"batch_size": 16, "inner_fraction": 0})
+    train(trainer(pictures), examples)
+    assert jobs[0].validate is None
+    assert sorted(torch.cat([batch.anchors[:, 0] for batch in jobs[0].batches(0)]).tolist()) == list(range(70))
+
+
+def test_where_nothing_is_learned_the_marked_pairs_are_not_fitted_on_either(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer
+) -> None:
+    examples = embedded()
+    marked = np.arange(len(examples)) % 3 == 0
+    told = replace(examples, held_out=marked)
+    model, _ = train(trainer(recipe(**CENTRED)), told)
+    learned = examples.of(~marked)
+    expected = learned.inputs.whole(learned.images).mean(dim=(0, 1))
+    torch.testing.assert_close(dict(model.named_buffers())["mean"], expected)
+
+
+def test_a_margin_between_classes_learns(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
+    """New pairs, of classes that are not among the learned ones, are found far more often than before."""
+    learned, scored = split(embedded())
+    untrained, _ = train(trainer(recipe(**CENTRED)), learned)
+    settings = {"epochs": 25, "batch_size": 64, "learning_rate": 5e-3, "patience": 25}
+    trained, histories = train(trainer(recipe(loss={"name": "class_margin"}, training=settings)), learned)
+    rows = histories["training"]
+    assert rows[-1].loss < rows[0].loss / 2
+    assert all(row.inner_loss is None and row.inner_top_2 is not None for row in rows)  # other classes than the learned
+    assert top_2(trained, scored).mean() > top_2(untrained, scored).mean() + 0.1
+    assert not any("directions" in name for name in trained.state_dict())  # the model has nothing of them
+
+
+def test_classes_are_the_learned_groups_and_drawn_alike(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
+) -> None:
+    whole = embedded(60)
+    examples = Examples(whole.inputs, whole.left, whole.right, 7 * (np.arange(60) // 3), np.arange(60) >= 45)
+    for seed in (0, 0, 1):
+        train(trainer(recipe(loss={"name": "class_margin"})), examples, seed)
+    steps = [job.step for job in jobs]
+    assert steps[0].classes.tolist() == list(range(0, 7 * 15, 7))
+    assert steps[0].directions.shape == (15, 48)
+    assert torch.equal(steps[0].directions, steps[1].directions)
+    assert not torch.equal(steps[0].directions, steps[2].directions)
 
 
 def test_a_pretraining_on_images_sees_the_unlabelled_too(

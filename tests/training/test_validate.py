@@ -10,15 +10,21 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tlk.losses.binary_cross_entropy import BinaryCrossEntropy
+from tlk.losses.class_margin import ClassMargin
 from tlk.losses.info_nce import InfoNCE
-from tlk.losses.registry import BinaryCrossEntropyParameters, InfoNCEParameters, TripletParameters
+from tlk.losses.registry import (
+    BinaryCrossEntropyParameters,
+    ClassMarginParameters,
+    InfoNCEParameters,
+    TripletParameters,
+)
 from tlk.losses.triplet import Triplet
 from tlk.metrics import expected_top_k
 from tlk.models.adaptation import Adaptation
 from tlk.models.base import Given, Model
 from tlk.models.registry import AdaptationParameters
 from tlk.training.examples import Examples
-from tlk.training.steps import Embeddings, Verdicts
+from tlk.training.steps import Classes, Embeddings, Verdicts
 from tlk.training.validate import validate
 
 Make = Callable[..., Examples]
@@ -111,3 +117,28 @@ def test_a_stage_without_labels_is_judged_by_the_pairs(
     mixed = validate(Embeddings(linear), loss, alone, examples, 16, False, 0, accelerator)
     assert mixed.top_2 == of_pairs.top_2
     assert mixed.loss < of_pairs.loss  # each image is its own match
+
+
+@pytest.mark.parametrize("size", [1, 16])
+def test_a_loss_over_classes_is_that_of_the_classes_that_are_known(
+    embedded: Make, accelerator: Accelerator, linear: Linear, size: int
+) -> None:
+    whole, loss = embedded(60), ClassMargin(ClassMarginParameters())
+    examples = Examples(whole.inputs, whole.left, whole.right, np.arange(60) // 6)
+    step = Classes(linear, torch.arange(5), 8)
+
+    def scores_of(chosen: np.ndarray) -> Any:
+        return validate(step, loss, examples.of(chosen), examples.of(chosen), size, False, 0, accelerator)
+
+    known, all_of_them, none = (scores_of(np.arange(*span)) for span in ((30,), (60,), (30, 60)))
+    with torch.no_grad():
+        both = linear.eval()(examples.inputs.whole(np.r_[0:30, 60:90])[:, 0])
+        cosines = nn.functional.cosine_similarity(both[:, None], step.directions[None], dim=2)
+        own = nn.functional.one_hot(torch.arange(30).repeat(2) // 6, 5).float()
+        expected = loss(cosines, own).item()
+    assert known.loss == pytest.approx(expected, rel=0.2)  # a pair is shown in one of two orientations
+    assert none.loss is None
+    assert none.top_2 is not None
+    assert known.accuracy is None
+    if size == 1:  # no pair shares its batch
+        assert all_of_them.loss == pytest.approx(known.loss, rel=0.2)

@@ -248,7 +248,7 @@ def test_images_that_are_not_there_or_not_at_all_are_said(workspace: Workspace) 
     with pytest.raises(UserError, match=r"portraits has no images yet\nget them: tlk data nga"):
         make(workspace)
     write_collection(workspace.data, ("artist",), [("1", "images/0.jpg", "A"), ("2", f"images/{TWINS[1]}.jpg", "B")])
-    with pytest.raises(UserError, match=r"--rules artist: no two images of a part share a label"):
+    with pytest.raises(UserError, match=r"--rules artist: it relates no two images of a part"):
         make(workspace)
     write_collection(workspace.data, ("artist",), [("1", "images/0.jpg", "A"), ("2", "images/none.jpg", "A")])
     with pytest.raises(UserError, match=r"cannot read .*images/none\.jpg"):

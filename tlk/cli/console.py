@@ -83,14 +83,14 @@ def percent(value: float, interval: tuple[float, float] | list[float] | None = N
     return text if interval is None else f"{text} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
 
 
-def print_new_run(name: str, folder: Path, numbers: dict[str, Any]) -> None:
+def print_new_run(name: str, folder: Path, numbers: dict[str, Any], then: Sequence[str] = ("eval", "predict")) -> None:
     """Print what a run that has just been made reaches, and what to do with it."""
     sampled = percent(numbers["top_k"]["2"], numbers["ci95"]["2"])
     expected = percent(numbers["expected_top_k"]["2"], numbers["expected_ci95"]["2"])
     print(f"run {name}: out-of-fold top-2 {sampled} % of {numbers['n']} pairs (expected {expected} %)")
     if numbers["matched_top_k"]:
         print(f"with all lists matched: {percent(numbers['matched_top_k']['2'], numbers['matched_ci95']['2'])} %")
-    print(f"kept in {folder}; next: tlk eval {name}, tlk predict {name}")
+    print(f"kept in {folder}; next: {', '.join(f'tlk {command} {name}' for command in then)}")
 
 
 def print_contributions(rows: "Sequence[Contribution]") -> None:

@@ -69,8 +69,9 @@ def train(
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks
         return
     print_contributions(contributions_of(done))
-    print_new_run(done.name, done.folder, numbers)
-    print_verification(done.verification())
+    told = done.verification()
+    print_new_run(done.name, done.folder, numbers, ("eval", "predict") if told is None else ("eval",))
+    print_verification(told)
     if measured is not None:
         _print_profile(measured)
 

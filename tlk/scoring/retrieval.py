@@ -1,13 +1,12 @@
 """What is found among all images of a gallery: recall and precision at k, where many images may be relevant."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tlk.metrics import TIE
 from tlk.scoring.similarity import COSINE, Scorer
-from tlk.verification import clustered_interval
+from tlk.verification import mean_interval
 
 KS = (1, 5, 10)
 _BLOCK = 512  # queries
@@ -40,13 +39,9 @@ def retrieve(
     for k in ks:
         for name, values in (("recall", hits[:, :k].max(axis=1)), ("precision", hits[:, :k].mean(axis=1))):
             row[name][str(k)] = float(values.mean())
-            row[f"{name}_ci95"][str(k)] = clustered_interval(label[queries], partial(_mean, values))
+            row[f"{name}_ci95"][str(k)] = mean_interval(label[queries], values)
         row["chance"][str(k)] = _chance(relevant, others, k)
     return row
-
-
-def _mean(values: np.ndarray, weight: np.ndarray) -> float:
-    return float(np.average(values, weights=weight))
 
 
 def _with_relevant(label: np.ndarray, apart: np.ndarray) -> np.ndarray:

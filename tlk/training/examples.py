@@ -17,7 +17,8 @@ class Examples:
     """Pairs: `(n,)` numbers of their left and right images, and the `(n,)` groups of what no negative is made of.
 
     Groups are those of near-duplicates, or of all that a rule relates. Where the data say it themselves, `held_out`
-    marks the pairs that validate, and `negative` is for each the number of an image that does not match its left one.
+    marks the pairs that validate, `negative` is for each the number of an image that does not match its left one, and
+    `labels` are `(images, r)` by several rules: two images that share one that is not -1 are never negatives.
     """
 
     inputs: Inputs
@@ -26,6 +27,7 @@ class Examples:
     group: np.ndarray
     held_out: np.ndarray | None = None
     negative: np.ndarray | None = None
+    labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.left)

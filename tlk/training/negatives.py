@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from tlk.data.pairing import related
 from tlk.errors import UserError
 from tlk.miners.registry import MINERS
 from tlk.models.base import Model
@@ -20,6 +21,8 @@ from tlk.registry import parameters_of
 from tlk.seeding import generator
 from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
+
+_TRIES = 50  # to draw one that no rule relates
 
 
 class RandomNegatives:
@@ -46,12 +49,29 @@ class RandomNegatives:
     def draw(self, epoch: int) -> np.ndarray:
         """Return the `(n,)` numbers, among the pairs, of those whose right images are the negatives."""
         random = generator(self._seed, "negatives", epoch if self._fresh else 0)
+        drawn = self._of_other_groups(random)
+        for _ in range(_TRIES if self._examples.labels is not None else 0):
+            related = self._related(drawn)
+            if not related.any():
+                break
+            drawn = np.where(related, self._of_other_groups(random), drawn)
+        return np.where(self._given >= 0, self._given, drawn)
+
+    def _of_other_groups(self, random: np.random.Generator) -> np.ndarray:
         group = self._examples.group
         order = np.argsort(group, kind="stable")  # groups lie side by side, so that one can be stepped over
         first, last = (np.searchsorted(group[order], group, side) for side in ("left", "right"))
         drawn = random.integers(len(group) - (last - first))
         drawn += np.where(drawn >= first, last - first, 0)
-        return np.where(self._given >= 0, self._given, order[drawn])
+        return np.asarray(order[drawn])
+
+    def _related(self, drawn: np.ndarray) -> np.ndarray:
+        """Return for each pair which of its `(n, …)` drawn ones a rule relates to it."""
+        examples = self._examples
+        if examples.labels is None:
+            return np.zeros(drawn.shape, bool)
+        left = np.broadcast_to(examples.left.reshape(-1, *[1] * (drawn.ndim - 1)), drawn.shape)
+        return related(examples.labels, left.ravel(), examples.right[drawn].ravel()).reshape(drawn.shape)
 
 
 def _numbers_of(examples: Examples) -> np.ndarray:
@@ -106,7 +126,9 @@ class MinedNegatives(RandomNegatives):
             similarity = self._model.similarity
             selected = self._miner.select(similarity, anchors, own, gallery, group, group[rows])
         found = selected.cpu().numpy()
-        self._table = np.where(found >= 0, subset[found], -1)
+        table = np.where(found >= 0, subset[found], -1)
+        table[self._related(table)] = -1
+        self._table = np.take_along_axis(table, np.argsort(table < 0, axis=1, kind="stable"), axis=1)
         self.seconds["embedding"] += embedded - started
         self.seconds["selecting"] += time.perf_counter() - embedded
 

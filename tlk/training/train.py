@@ -55,7 +55,7 @@ class Trainer:
         """
         if self.recipe.training is None:
             model = build_model(self.recipe, self.given, seed)
-            _fit(model, examples, seed)
+            _fit(model, examples if examples.held_out is None else examples.of(~examples.held_out), seed)
             return model.to(self.accelerator.device).eval(), {}
         learned, held_out = self._split(examples, seed)
         model, histories = self._run(learned, held_out, seed, states, listener)

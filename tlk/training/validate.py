@@ -52,9 +52,10 @@ def validate(
         for batch in draw_batches(held_out, batch_size, negatives, seed, 0, Share()):
             with accelerator.autocast():
                 outputs = step(batch.to(accelerator.device))
-            if isinstance(step, Classes) and not len(outputs[0]):
-                continue
-            total, counted = total + float(loss(*outputs)) * len(batch), counted + len(batch)
+            # Of classes only those that are learned are judged.
+            size = len(outputs[0]) if isinstance(step, Classes) else len(batch)
+            if size:
+                total, counted = total + float(loss(*outputs)) * size, counted + size
             if isinstance(step, Verdicts):
                 judged.append(((outputs[0] > 0) == (outputs[1] > 0.5)).float().mean().item() * len(batch))
     accuracy = sum(judged) / len(held_out) if judged else None

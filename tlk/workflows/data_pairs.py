@@ -65,8 +65,12 @@ def make_pairs(workspace: Workspace, options: PairOptions, reporter: Reporter) -
     part = np.full(len(collection), LEFT_OUT)
     part[kept] = assign_parts(together[kept], options.shares, options.seed, labels[kept, 0], options.unseen)
     rows, counts = _pairs(collection, labels, group, part, options)
-    if not any(rows):
-        raise UserError(f"--rules {','.join(options.rules)}: no two images of a part share a label\ntake other rules")
+    for rule in options.rules:
+        if not any(counts[rule, name][0] for name in PARTS):
+            raise UserError(f"--rules {rule}: it relates no two images of a part\ntake another rule, or leave it out")
+    for name in PARTS:
+        if 0 in counts[options.rules[0], name]:
+            reporter.note(f"the {name} part lacks matched or unmatched pairs: tlk train needs both; try another --seed")
     ids = collection.ids
     parts = [(ids[i], str(group[i]), PARTS[part[i]]) for i in np.flatnonzero(part != LEFT_OUT)]
     write_text(workspace.data / PARTS_TABLE, format_table(PARTS_HEADER, parts))
@@ -109,9 +113,7 @@ def _pairs(
             random = np.random.default_rng(seed)
             turned = random.random(len(positives)) < 0.5  # else the smaller number would always be the anchor
             positives[turned] = positives[turned][:, ::-1]
-            others = np.unique(
-                positives[:, 1]
-            )  # what stands on the right of a matched pair tells nothing by standing there
+            others = np.unique(positives[:, 1])  # to stand on the right of some pair then says nothing
             negatives = draw_negatives(positives[:, 0], labels, group, seen, others, seed)
             for (left, right), other in zip(positives.tolist(), negatives.tolist(), strict=True):
                 rows.append((ids[left], ids[right], "1", rule, name))

@@ -13,6 +13,7 @@ from tlk.data.competition import Pairs
 from tlk.data.parts import LEFT_OUT, PARTS, TEST, VALIDATION, merged
 from tlk.data.relevance import labels_of
 from tlk.errors import UserError
+from tlk.losses.registry import LOSSES
 from tlk.recipe_schema import Recipe
 from tlk.training.examples import Examples
 from tlk.workflows.inputs import InputMaker
@@ -45,8 +46,9 @@ def prepare_collection(
         raise UserError(f"{what} is for competitions\nleave it out: a collection has parts, made by tlk data pairs")
     collection = Collection(workspace.data)
     found = read_pairs(collection, workspace.data)
-    group = relevance_groups(collection, found)
-    chosen = _chosen(found, group, workspace.data)
+    labels = labels_of(collection, found.rules)
+    group = _groups(found, labels)
+    chosen = _chosen(found, group, workspace.data, _learns_classes(recipe))
     reader = workspace.reader(collection, passes=2 if recipe.pixels is not None else 1)
     used = np.flatnonzero(found.image_part != LEFT_OUT)
     paths = [collection.paths[image] for image in used]
@@ -56,11 +58,12 @@ def prepare_collection(
     place = np.full(len(collection), -1)
     place[used] = np.arange(len(used))
     left, right, part = found.left[chosen], found.right[chosen], found.part[chosen]
-    data = describe_data(collection.name, paths, reader.keys(paths))
+    data = describe_data(collection.name, paths, reader.keys(paths)) | {"pairs": len(chosen)}
+    related = np.column_stack([labels, found.group])[used] if len(found.rules) > 1 else None
     tables = zlib.crc32(b"".join(column.tobytes() for column in (left, right, part, group)))
     fold, negative = np.where(part == TEST, 0, -1), _negatives(found, chosen, place)
     return Prepared(
-        examples=Examples(inputs, place[left], place[right], group[left], part == VALIDATION, negative),
+        examples=Examples(inputs, place[left], place[right], group[left], part == VALIDATION, negative, related),
         unlabelled=np.empty(0, np.int64),
         unlabelled_left=0,
         given=given,
@@ -70,7 +73,7 @@ def prepare_collection(
         data=data,
         made_from={
             "folds": str(tables),
-            "negatives": str(zlib.crc32(negative.tobytes())),
+            "negatives": str(zlib.crc32(negative.tobytes() + labels.tobytes())),
             "images": data["fingerprint"],
             **fingerprints(recipe, given, maker, accelerator),
         },
@@ -78,13 +81,9 @@ def prepare_collection(
     )
 
 
-def relevance_groups(collection: Collection, found: CollectionPairs) -> np.ndarray:
-    """Return the `(n,)` groups of images that near-duplicates or any of the rules join, however long the chain."""
-    group = found.group
-    labels = labels_of(collection, found.rules)
-    for column in range(labels.shape[1]):
-        group = merged(group, labels[:, column])
-    return group
+def _groups(found: CollectionPairs, labels: np.ndarray) -> np.ndarray:
+    """Return the `(n,)` groups of images that near-duplicates, or labels of the first rule, join."""
+    return merged(found.group, labels[:, 0])
 
 
 def _negatives(found: CollectionPairs, chosen: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -94,16 +93,22 @@ def _negatives(found: CollectionPairs, chosen: np.ndarray, place: np.ndarray) ->
     return np.where(drawn, place[found.right[after]], -1)
 
 
-def _chosen(found: CollectionPairs, group: np.ndarray, folder: Path) -> np.ndarray:
+def _learns_classes(recipe: Recipe) -> bool:
+    return recipe.loss is not None and LOSSES[recipe.loss["name"]].takes == "classes"
+
+
+def _chosen(found: CollectionPairs, group: np.ndarray, folder: Path, of_groups: bool) -> np.ndarray:
     """Return the numbers of the pairs to train, validate and be scored with, each pair of images once.
+
+    Those `of_groups` are pairs by the first rule, as all that are scored in lists are.
 
     Raises:
         UserError: a part has too few groups, or no unmatched pairs.
     """
-    matched = np.flatnonzero(found.match)
+    matched = np.flatnonzero(found.match & (found.rule == 0)) if of_groups else np.flatnonzero(found.match)
     both = np.sort(np.column_stack([found.left, found.right])[matched], axis=1)
     matched = matched[np.sort(np.unique(both, axis=0, return_index=True)[1])]
-    tested = matched[found.part[matched] == TEST]
+    tested = matched[(found.part[matched] == TEST) & (found.rule[matched] == 0)]
     tested = tested[np.unique(group[found.left[tested]], return_index=True)[1]]
     rest = matched[found.part[matched] != TEST]
     for number, part in enumerate(PARTS):
