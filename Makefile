@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-art test test-fast check format bench clean
+.PHONY: help setup demo demo-art test test-fast check format bench wheelhouse clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1|\2/' | \
@@ -45,6 +45,11 @@ format: $(STAMP) ## format the code and mend what the linter can
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	$(BIN)/python -m pytest tests/benchmarks -q -s
 
+wheelhouse: $(STAMP) ## collect tlk and all that it needs as wheels in wheelhouse/, for machines without internet
+	rm -rf build wheelhouse/tlk-*.whl
+	$(BIN)/pip wheel --disable-pip-version-check --quiet --wheel-dir wheelhouse --constraint constraints.txt '.[cpu]'
+	rm -rf build
+
 clean: ## remove .venv/, caches and what the demo made
 	rm -rf $(VENV) .tlk build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	rm -rf demo demo-art runs/demo-* runs/art-* runs/sitter-* submissions/demo.csv folds/demo-*.csv
+	rm -rf demo demo-art runs/demo-* submissions/demo.csv folds/demo-*.csv

@@ -1,4 +1,4 @@
-"""Memory that is freed is used again; where that cannot be asked for, nothing happens."""
+"""Memory that is freed is used again, where that can be asked for; the peak is known everywhere."""
 
 import ctypes
 import platform
@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tlk.memory import keep_freed_memory
+from tlk import memory
+from tlk.memory import keep_freed_memory, peak_memory_mb
 
 FAULTS = """
 import resource, numpy as np
@@ -38,3 +39,12 @@ def test_a_c_library_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(ctypes, "CDLL", without)
     keep_freed_memory()
+
+
+def test_the_peak_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    now = psutil.Process().memory_info().rss / 2**20
+    assert now * 0.9 < peak_memory_mb() < 100_000
+    monkeypatch.setattr(memory, "resource", None)  # Windows
+    assert peak_memory_mb() == pytest.approx(now, rel=0.2)

@@ -1,6 +1,12 @@
-"""How the C library deals with memory that is freed."""
+"""How much memory this process has taken, and how the C library deals with what is freed."""
 
 import ctypes
+import sys
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2  # of glibc's malloc.h
 _KEPT = (1 << 31) - 1
@@ -18,3 +24,14 @@ def keep_freed_memory() -> None:
         return
     for option, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, 1 << 28)):
         mallopt(option, value)
+
+
+def peak_memory_mb() -> int:
+    """Return the most memory that this process has taken so far, in MiB."""
+    if resource is None:
+        import psutil
+
+        taken = psutil.Process().memory_info()
+        return int(getattr(taken, "peak_wset", taken.rss)) >> 20
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes; bytes on macOS
+    return most >> (20 if sys.platform == "darwin" else 10)

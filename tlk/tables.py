@@ -83,7 +83,7 @@ def require_header(table: Table, expected: Sequence[str]) -> None:
 def refuse_repeats(table: Table, column: str) -> None:
     """Raise a UserError if an id stands twice in `column`."""
     first: dict[str, int] = {}
-    what = column if column == "id" else f"{column} id"
+    what = column if column in ("id", "file") else f"{column} id"
     for name, line in zip(table.column(column), table.lines, strict=True):
         if name in first:
             raise UserError(

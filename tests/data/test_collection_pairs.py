@@ -122,3 +122,8 @@ def test_tables_without_rows_or_with_another_header_are_said(tmp_path: Path) -> 
     (tmp_path / "pairs.csv").write_text("left,right,match\na,b,1\n")
     with pytest.raises(UserError, match="wrong header"):
         read_pairs(Collection(tmp_path), tmp_path)
+
+
+def test_a_group_in_two_parts_is_said(tmp_path: Path) -> None:
+    message = refusal(tmp_path, changed(PARTS, 4, 1, "1"))
+    assert "parts.csv, line 6: its group has images in the train part, too\nkeep each group in one part" in message

@@ -262,7 +262,7 @@ def test_an_interruption_leaves_the_table_as_it_was(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (NgaOptions(only="Tapestry"), r"no image is left: \d+ objects; \d+ terms; .*\nask for less with --only"),
+        (NgaOptions(only="Tapestry"), r"no image is left: \d+ objects; \d+ terms; .*\nsee the counts: other --only"),
         (NgaOptions(theme="battle"), "no image is left"),
         (NgaOptions(size=15), "--size 15: .* from 16 to 4096"),
         (NgaOptions(size=4097), "--size 4097"),

@@ -18,6 +18,7 @@ from tlk.errors import UserError
 from tlk.tables import format_table
 from tlk.training.examples import Examples
 from tlk.training.train import Trainer
+from tlk.workflows.compare import compare
 from tlk.workflows.data_painters import make_painters
 from tlk.workflows.data_pairs import PairOptions, make_pairs
 from tlk.workflows.progress import Silent
@@ -25,7 +26,7 @@ from tlk.workflows.run import Run
 from tlk.workflows.train import train
 from tlk.workflows.train_folds import FoldListener
 from tlk.workflows.train_options import TrainOptions
-from tlk.workflows.verify import verify
+from tlk.workflows.verify import embedded, verify
 from tlk.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -152,6 +153,32 @@ def test_a_margin_between_artists_beats_what_learns_nothing(teach: Teach) -> Non
     rows = list(csv.DictReader((teach("margin.toml").folder / "history.csv").read_text().splitlines()))
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert all(row["inner_top_2"] for row in rows)
+
+
+@pytest.mark.parametrize("recipe", ["descriptors", "verdict.toml"])
+def test_two_images_are_compared_as_its_pairs_were(recipe: str, home: Path, teach: Teach) -> None:
+    run, workspace = teach(recipe), at(home)
+    told, collection = verification_of(run), Collection(home / "painters")
+    found = read_pairs(collection, home / "painters")
+    shown = [int(np.flatnonzero((found.part == part) & found.match)[0]) for part in (TRAIN, VALIDATION, TEST)]
+    images = np.concatenate([found.left[shown], found.right[shown]])
+    embeddings, scorer = embedded(run, collection, images, workspace, "cpu", Silent())
+    for number, part in enumerate((TRAIN, VALIDATION, TEST)):
+        expected = scorer.compare(embeddings[[number]], embeddings[[number + len(shown)]])[0]
+        notes: list[str] = []
+        reporter = Silent()
+        reporter.note = notes.append  # type: ignore[method-assign]
+        pair = [collection.paths[images[place]] for place in (number, number + len(shown))]
+        names = [str(home / "painters" / pair[0]), collection.ids[images[number + len(shown)]]]
+        one = compare(workspace, *names, run.name, "cpu", reporter)
+        assert one.similarity == pytest.approx(expected, abs=2e-3)  # stored in half precision
+        assert (one.threshold, one.accuracy) == (told["threshold"], told["pairs"]["all"]["accuracy"])
+        assert [note.split(":")[0] for note in notes if "may have" in note] == (
+            [f"run {recipe} may have learned from {path}" for path in pair] if part == TRAIN else []
+        )
+        matched = told["quantiles"]["matched"]
+        assert len(matched) == 101
+        assert part != VALIDATION or matched[0] - 2e-3 <= one.similarity <= matched[-1] + 2e-3
 
 
 def with_verdicts_of(part: str, place: Path) -> None:

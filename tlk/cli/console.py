@@ -1,6 +1,7 @@
 """What commands share: notes and progress on stderr, tables on stdout, options that mean the same everywhere."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ RunsOption = Annotated[Path | None, typer.Option("--runs", help="Folder of the r
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 TopkOption = Annotated[int | None, typer.Option("--topk", help="Show top-1 to top-K; default 4.")]
+
+UNBROKEN = len("100.0 [100.0, 100.0]")  # what a table breaks last when it is too wide
 
 
 class Console:
@@ -56,25 +59,34 @@ class Console:
 
 
 def print_json(document: Any) -> None:
-    """Print exactly one JSON document."""
-    print(json.dumps(document, indent=1, ensure_ascii=False))
+    """Print exactly one JSON document; letters that the stream cannot carry are escaped, none is lost."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(json.dumps(document, indent=1, ensure_ascii=not encoding.lower().startswith("utf")))
 
 
 def print_table(header: list[str], rows: list[list[str]], title: str = "") -> None:
-    """Print a table that fits 80 columns where it can, and pipes."""
+    """Print a table that fits the terminal; into a file or a pipe plain, and as wide as COLUMNS says, else 80."""
     from rich import box
     from rich.console import Console as RichConsole
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
-        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+        short = max([len(row[i]) for row in rows], default=0) <= UNBROKEN
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold", no_wrap=i > 0 and short)
     for row in rows:
         table.add_row(*row)
     if title:
         print(title)  # a table's own title would be folded to the table's width
-    console = RichConsole(highlight=False, markup=False)
-    console.print(table)
+    if sys.stdout.isatty():
+        RichConsole(highlight=False, markup=False).print(table)
+        return
+    columns = os.environ.get("COLUMNS", "")  # never the width of a terminal that the pipe was started from
+    width = int(columns) if columns.isdecimal() and int(columns) > 0 else 80
+    console = RichConsole(highlight=False, markup=False, width=width, force_terminal=False)
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def percent(value: float, interval: tuple[float, float] | list[float] | None = None) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tlk.cli.completion import recipe_names
 from tlk.cli.console import Console, DataOption, DeviceOption
 
 
@@ -14,7 +15,10 @@ def embed(
         str | None, typer.Option(help="Any timm name, or local-dir:PATH; default the default recipe's.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Embed this recipe's views; default the backbone's own embedding.")
+        str | None,
+        typer.Option(
+            help="Embed this recipe's views; default the backbone's own embedding.", autocompletion=recipe_names
+        ),
     ] = None,
     device: DeviceOption = "auto",
     export: Annotated[

@@ -4,11 +4,17 @@ from typing import Annotated
 
 import typer
 
-from tlk.cli.console import Console, RunsOption, print_contributions, print_new_run
+from tlk.cli.completion import run_names
+from tlk.cli.console import Console, DataOption, RunsOption, print_contributions, print_new_run
+from tlk.cli.verification import print_verification
 
 
 def ensemble(
-    named: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Runs over the same folds.")],
+    named: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN...", help="Runs over the same folds.", autocompletion=run_names),
+    ],
+    data: DataOption = None,
     runs: RunsOption = None,
     run: Annotated[str | None, typer.Option(help="Name of the new run; default ensemble.")] = None,
     blend: Annotated[
@@ -28,9 +34,11 @@ def ensemble(
     from tlk.workflows.workspace import Workspace
 
     options = EnsembleOptions.of(run, blend, weights, matching, overwrite)
-    done, numbers, rows = work(Workspace.here(None, runs), named, options)
+    done, numbers, rows = work(Workspace.here(data, runs), named, options)
     if len(done.calibration().deviations) == 1:
         what = "a single hold-out: no weights can be fitted without looking at what is scored"
         Console().note(f"{what}, so all members weigh alike and none is dropped")
     print_contributions(rows)
-    print_new_run(done.name, done.folder, numbers)
+    told = done.verification()
+    print_new_run(done.name, done.folder, numbers, ("eval", "predict") if told is None else ("eval",))
+    print_verification(told)

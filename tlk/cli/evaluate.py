@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tlk.cli.completion import run_names
 from tlk.cli.console import Console, DataOption, JsonOption, RunsOption, TopkOption, percent, print_json, print_table
 from tlk.cli.verification import print_verification
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs_named: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs; default the best.")] = None,
+    runs_named: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN]...", help="Runs; default the best.", autocompletion=run_names),
+    ] = None,
     topk: TopkOption = None,
     json: JsonOption = False,
     data: DataOption = None,
@@ -34,6 +38,19 @@ def evaluate(
         _submission(workspace, submission, truth, topk, json)
     else:
         _runs(workspace, names, topk, json)
+    if data is not None and submission is None:
+        _say_whose(workspace, names)
+
+
+def _say_whose(workspace: "Workspace", names: list[str]) -> None:
+    """Say where runs were trained on other data than the named ones: their numbers are of those."""
+    from tlk.data.source import data_name
+    from tlk.workflows.run import find_run
+
+    for name in names:
+        own = find_run(workspace.runs, name).manifest()["data"]["name"]
+        if own != data_name(workspace.data):
+            Console().note(f"run {name}: the numbers are of {own}, which it was trained on, not of {workspace.data}")
 
 
 def _refuse_unfit(

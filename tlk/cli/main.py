@@ -12,16 +12,22 @@ from tlk.cli import (
     bench,
     cache,
     check_submission,
+    compare,
     data,
     demo,
     demo_art,
     embed,
     ensemble,
     evaluate,
+    explain,
     folds,
     predict,
     recipes,
+    report,
+    runs,
     search,
+    submissions,
+    submit,
     train,
 )
 from tlk.errors import UserError
@@ -38,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data")
+app.add_typer(submissions.app, name="submissions")
 app.command("demo")(demo.demo)
 app.command("demo-art")(demo_art.demo_art)
 app.command("folds")(folds.folds)
@@ -48,9 +55,14 @@ app.command("eval")(evaluate.evaluate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("predict")(predict.predict)
 app.command("search")(search.search)
+app.command("report")(report.report)
+app.command("explain")(explain.explain)
+app.command("compare")(compare.compare)
 app.command("bench")(bench.bench)
 app.command("cache")(cache.cache)
+app.command("runs")(runs.runs)
 app.command("check-submission")(check_submission.check_submission)
+app.command("submit")(submit.submit)
 
 
 @app.callback(invoke_without_command=True)
@@ -68,6 +80,9 @@ def _root(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a pipe on Windows, or an old locale, knows no → and no −
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     leave(run(sys.argv[1:]))
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tlk.cli.completion import run_names
 from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption
 from tlk.errors import UserError
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 def predict(
     run: Annotated[
         str | None,
-        typer.Argument(help="A run; default the best of the data: by out-of-fold top-2, for --pairs by ROC AUC."),
+        typer.Argument(
+            help="A run; default the best of the data: by out-of-fold top-2, for --pairs by ROC AUC.",
+            autocompletion=run_names,
+        ),
     ] = None,
     data: DataOption = None,
     runs: RunsOption = None,

@@ -4,8 +4,12 @@ from typing import Annotated
 
 import typer
 
+from tlk.cli.completion import recipe_names
 
-def recipes(name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None) -> None:
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show this one whole.", autocompletion=recipe_names)] = None,
+) -> None:
     """List the recipes, or show one."""
     from tlk.recipe import load_recipe, read_document, recipe_names, recipe_text
 

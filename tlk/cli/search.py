@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tlk.cli.completion import run_names
 from tlk.cli.console import Console, DataOption, DeviceOption, JsonOption, RunsOption, print_json, print_table
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 def search(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Paths of images, or ids of the gallery.")],
     run: Annotated[
-        str | None, typer.Option(help="A run; default the best by out-of-fold top-2, without runs a frozen backbone.")
+        str | None,
+        typer.Option(
+            help="A run; default the best by out-of-fold top-2, without runs a frozen backbone.",
+            autocompletion=run_names,
+        ),
     ] = None,
     gallery: Annotated[
         Path | None, typer.Option(help="Any folder of JPEG, PNG, WebP or TIFF images, nested; default the data.")

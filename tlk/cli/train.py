@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tlk.cli.completion import any_run_names, recipe_names
 from tlk.cli.console import (
     Console,
     DataOption,
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help="A recipe's name (see tlk recipes) or a .toml file; default best.")
+        str | None,
+        typer.Argument(
+            help="A recipe's name (see tlk recipes) or a .toml file; default best.", autocompletion=recipe_names
+        ),
     ] = None,
     data: DataOption = None,
     runs: RunsOption = None,
     folds: Annotated[Path | None, typer.Option(help="Fold table; default folds/<data>-k5-seed0.csv.")] = None,
-    run: Annotated[str | None, typer.Option(help="Name of the run; default the recipe's.")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Name of the run; default the recipe's.", autocompletion=any_run_names)
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="Any timm name, hf-hub:NAME, or local-dir:PATH for weights on disk.")
     ] = None,
@@ -42,9 +48,15 @@ def train(
     refit: Annotated[
         bool, typer.Option("--refit", help="Train once more on all pairs; predict then uses that model alone.")
     ] = False,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="N", help="Be done in so many: folds that have no more time stop earlier.")
+    ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Also print where the training time went.")] = False,
 ) -> None:
     """Train a recipe on all folds and print its out-of-fold accuracy."""
+    from tlk.training.deadline import Deadline
+
+    deadline = Deadline(minutes)  # counted from here: loading torch takes seconds
     from tlk.training.profile import Profile
     from tlk.workflows.ensemble import contributions_of
     from tlk.workflows.train import train as work
@@ -64,6 +76,7 @@ def train(
         refit=refit,
         log_with=log_with,
         profile=measured,
+        deadline=deadline,
     )
     done, numbers = work(Workspace.here(data, runs), options, Console())
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks

@@ -30,6 +30,7 @@ class Collection:
             if column not in table.header:
                 raise UserError(f"{table.name} has no column {column!r}\nits first ones are {','.join(FIRST_COLUMNS)}")
         refuse_repeats(table, "id")
+        refuse_repeats(table, "file")
         self._table = table
         self.ids: tuple[str, ...] = tuple(table.column("id"))
         self.paths: tuple[str, ...] = tuple(table.column("file"))

@@ -48,6 +48,7 @@ def read_pairs(collection: Collection, folder: Path) -> CollectionPairs:
         image = _known(parts, line, name, numbers, folder)
         group[image] = int(own) + len(collection)  # images that were left out stay by themselves
         image_part[image] = _known(parts, line, part, _PART_NUMBERS, folder)
+    _require_whole_groups(parts, group, image_part, numbers, folder)
     rules = tuple(dict.fromkeys(pairs.column("rule")))
     columns = zip(
         ("left", "right", "match", "rule", "part"),
@@ -87,7 +88,21 @@ def _table(folder: Path, name: str, header: tuple[str, ...]) -> Table:
     return table
 
 
+def _require_whole_groups(
+    parts: Table, group: np.ndarray, image_part: np.ndarray, numbers: dict[str, int], folder: Path
+) -> None:
+    """Raise a UserError if near-duplicates, or views of one object, stand in two parts."""
+    first: dict[int, int] = {}
+    for line, name in zip(parts.lines, parts.column("id"), strict=True):
+        image = numbers[name]
+        part = first.setdefault(int(group[image]), int(image_part[image]))
+        if part != image_part[image]:
+            what = f"{parts.name}, line {line}: its group has images in the {PARTS[part]} part, too"
+            raise UserError(f"{what}\nkeep each group in one part, or {_AGAIN} {folder}")
+
+
 def _known(table: Table, line: int, text: str, known: dict[str, int], folder: Path) -> int:
     if text not in known:
-        raise UserError(f"{table.name}, line {line}: {text[:40]!r} is none of the collection's\n{_AGAIN} {folder}")
+        allowed = f"none of {', '.join(known)}" if len(known) <= len(PARTS) else "none of the collection's"
+        raise UserError(f"{table.name}, line {line}: {text[:40]!r} is {allowed}\n{_AGAIN} {folder}")
     return known[text]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tlk.data.columns import find_table, rows_of
 from tlk.errors import UserError
@@ -109,9 +110,9 @@ def published(folder: Path, size: int, restricted: bool, counted: Counted) -> It
     ):
         counted.add("published images")
         _require_id(path, line, "depictstmsobjectid", name)
-        if not address.startswith(("http://", "https://")):
+        if not _is_address(address):
             raise UserError(f"{path}, line {line}: iiifurl {address[:60]!r} is no address\nmend the row")
-        if limit and not limit.isdecimal():
+        if limit and not (limit.isdecimal() and len(limit) <= 9):
             raise UserError(f"{path}, line {line}: maxpixels {limit[:20]!r} is no whole number\nmend the row")
         if access.strip().lower() in ("0", "false") and not restricted:
             counted.add("not in open access, left out")
@@ -147,6 +148,14 @@ def media(folder: Path, counted: Counted) -> Iterator[Picture]:
             yield Picture(name, f"media-{item}", items[item])
         else:
             counted.add("to objects, the item without an image" if item in items else "to objects, the item not there")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _require_id(path: Path, line: int, column: str, name: str) -> None:

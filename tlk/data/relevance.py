@@ -28,15 +28,17 @@ _NO_NAME = re.compile(
 )
 
 
-def labels_of(collection: Collection, rules: Sequence[str]) -> np.ndarray:
+def labels_of(collection: Collection, rules: Sequence[str], where: str = "--rules") -> np.ndarray:
     """Return the `(n, r)` labels of the images by each rule, numbers from 0, `NONE` where an image has none.
+
+    `where` the rules were named is for messages.
 
     Raises:
         UserError: no such rule, or the table lacks the column that it reads.
     """
     if not rules:
-        raise UserError(f"--rules: none is named\nthere are {', '.join(RULES)}, joined as in artist+theme")
-    return np.stack([_joined(collection, rule) for rule in rules], axis=1)
+        raise UserError(f"{where}: none is named\nthere are {', '.join(RULES)}, joined as in artist+theme")
+    return np.stack([_joined(collection, rule, where) for rule in rules], axis=1)
 
 
 def available_rules(collection: Collection) -> list[str]:
@@ -77,14 +79,14 @@ RULES: dict[str, tuple[str, Callable[[str], str]]] = {
 }
 
 
-def _joined(collection: Collection, rule: str) -> np.ndarray:
+def _joined(collection: Collection, rule: str, where: str) -> np.ndarray:
     names = rule.split("+")
     unknown = [name for name in names if name not in RULES]
     if unknown:
-        raise UserError(f"--rules: there is no rule {unknown[0]!r}\nthere are {', '.join(RULES)}")
+        raise UserError(f"{where}: there is no rule {unknown[0]!r}\nthere are {', '.join(RULES)}")
     for name in names:
         if name not in (there := available_rules(collection)):
-            what = f"--rules: {name!r} reads the column {RULES[name][0]!r}, which the collection does not have"
+            what = f"{where}: {name!r} reads the column {RULES[name][0]!r}, which the collection does not have"
             raise UserError(f"{what}\nwith its columns there are {', '.join(there) or 'no rules'}")
     columns = [[RULES[name][1](text) for text in collection.column(RULES[name][0])] for name in names]
     texts = ["\0".join(cells) if all(cells) else "" for cells in zip(*columns, strict=True)]

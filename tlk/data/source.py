@@ -1,6 +1,7 @@
 """A data set's files, whether they lie in a folder or still in the downloaded zip."""
 
 import os
+import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -41,10 +42,13 @@ class FolderSource:
         Raises:
             UserError: there is no such file, or it cannot be read.
         """
+        place = self.location / path
         try:
-            return (self.location / path).read_bytes()
+            if not stat.S_ISREG(place.stat().st_mode):  # a pipe would never end
+                raise UserError(f"cannot read {place}: it is not a file\nput the file there, or take its id out")
+            return place.read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read {self.location / path}: {error.strerror}") from error
+            raise UserError(f"cannot read {place}: {error.strerror}") from error
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file at `path`."""

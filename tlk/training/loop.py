@@ -18,6 +18,7 @@ from tlk.recipe_schema import TrainingParameters
 from tlk.seeding import derive_seed
 from tlk.training.ahead import ahead
 from tlk.training.checkpoint import Checkpoint
+from tlk.training.deadline import Deadline
 from tlk.training.examples import Batch
 from tlk.training.history import Epoch, best_epoch
 from tlk.training.optimise import Stepper, compiled
@@ -56,6 +57,7 @@ class Job:
     negatives: Any = None  # mined ones have a state of their own
     listener: Listener = field(default_factory=Listener)
     profile: Profile = field(default_factory=Profile)
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None) -> list[Epoch]:
@@ -92,7 +94,8 @@ def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> l
         job.profile,
     )
     history, best = _resume(job, stepper, checkpoint)
-    while len(history) < settings.epochs and not _is_over(history, settings):
+    stopped = False
+    while is_unfinished(history, settings) and not stopped:
         started, epoch = time.perf_counter(), len(history)
         loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
         with job.profile.of(VALIDATING):
@@ -105,6 +108,7 @@ def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> l
         job.listener.epoch(job.stage, history[-1])
         if checkpoint is not None:
             _save(job, stepper, checkpoint, history, best)
+        stopped = _is_out_of_time(job, history, accelerator)
     accelerator.free_memory()  # it keeps what it prepared, fold after fold
     model.load_state_dict(best)
     model.eval()
@@ -134,6 +138,24 @@ def _resume(job: Job, stepper: Stepper, checkpoint: Checkpoint | None) -> tuple[
 def _is_over(history: list[Epoch], settings: TrainingParameters) -> bool:
     """Return whether as many epochs as there is patience for have passed since the best one."""
     return bool(history) and len(history) - best_epoch(history, settings.watch) >= settings.patience
+
+
+def is_unfinished(history: list[Epoch], settings: TrainingParameters) -> bool:
+    """Return whether a training with this history has epochs left, and patience."""
+    return len(history) < settings.epochs and not _is_over(history, settings)
+
+
+def _is_out_of_time(job: Job, history: list[Epoch], accelerator: Accelerator) -> bool:
+    """Return whether there is no time for another epoch like the last one; the first process decides."""
+    if job.deadline.minutes is None or not is_unfinished(history, job.settings):
+        return False
+    stop = [not job.deadline.allows(history[-1].seconds)]
+    if accelerator.num_processes > 1:
+        broadcast_object_list(stop)
+    if stop[0]:
+        job.deadline.stopped += 1
+        job.listener.note(f"no time for more: {job.stage} ends after epoch {len(history)} of {job.settings.epochs}")
+    return stop[0]
 
 
 def _agreed(scores: Scores, accelerator: Accelerator) -> Scores:

@@ -18,6 +18,7 @@ from tlk.recipe_schema import Recipe, TrainingParameters
 from tlk.registry import parameters_of
 from tlk.seeding import derive_seed
 from tlk.training.checkpoint import Checkpoint
+from tlk.training.deadline import Deadline
 from tlk.training.examples import Batch, Examples, Share, batches_in_epoch, draw_batches
 from tlk.training.history import Epoch
 from tlk.training.loop import Job, Listener, fit
@@ -42,6 +43,7 @@ class Trainer:
     unlabelled: np.ndarray  # numbers of images without labels, for a pretraining on images or pseudo-pairs
     unlabelled_left: int  # the first so many of them are left images
     profile: Profile = field(default_factory=Profile)
+    deadline: Deadline = field(default_factory=Deadline)
 
     def train(self, examples: Examples, seed: int, states: Path | None, listener: Listener) -> tuple[Model, Histories]:
         """Return a model trained on all of `examples`, and what happened (nothing, for a recipe that learns nothing).
@@ -130,11 +132,14 @@ class Trainer:
         histories: Histories = {}
         cuda = self.accelerator.device.type == "cuda"
         with torch.random.fork_rng([self.accelerator.device] if cuda else []):
-            for stage, on, loss, settings in self._stages():
+            stages = list(self._stages())
+            again = len(stages) if self.recipe.pseudo_pairs and not prefix else 0
+            for number, (stage, on, loss, settings) in enumerate(stages):
                 checkpoint = Checkpoint(states / stage, self.accelerator) if states is not None else None
                 job = self._job(stage, on, loss, settings, model, learned, held_out, seed, listener)
                 job.stage = prefix + stage
-                histories[job.stage] = fit(job, self.accelerator, checkpoint)
+                with self.deadline.share(len(stages) - number + again):
+                    histories[job.stage] = fit(job, self.accelerator, checkpoint)
         return model.eval(), histories
 
     def _stages(self) -> Iterator[tuple[str, str, dict[str, object], TrainingParameters]]:
@@ -198,6 +203,7 @@ class Trainer:
             negatives=negatives,
             listener=listener,
             profile=self.profile,
+            deadline=self.deadline,
         )
 
     def _require_shares(self, pairs: int, settings: TrainingParameters, in_batch: bool) -> None:

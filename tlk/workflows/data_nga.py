@@ -67,7 +67,9 @@ def make_nga(
     rows = list(_rows(opendata, options, counted))
     if not rows:
         found = "; ".join(f"{number:,} {what}" for what, number in counted.rows.items())
-        raise UserError(f"no image is left: {found}\nask for less with --only, --theme, or for all with --views all")
+        raise UserError(
+            f"no image is left: {found}\nsee the counts: other --only or --theme, --views all, or tables of one vintage"
+        )
     _claim(out, rows)
     counted.add(TO_TAKE, len(rows))
     write_text(out / DOWNLOADS, format_table(_DOWNLOADS_HEADER, [(row.id, row.file, row.url) for row in rows]))

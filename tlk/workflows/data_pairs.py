@@ -55,7 +55,7 @@ def make_pairs(workspace: Workspace, options: PairOptions, reporter: Reporter) -
             f"{workspace.data} has no images yet\nget them: tlk data nga … --download, or tlk data painters"
         )
     labels = labels_of(collection, options.rules)
-    disjoint = labels_of(collection, [options.disjoint])[:, 0] if options.disjoint else None
+    disjoint = labels_of(collection, [options.disjoint], "--disjoint")[:, 0] if options.disjoint else None
     group = _groups(workspace, collection, reporter)
     kept = np.ones(len(collection), bool)
     if options.balance is not None:
@@ -134,7 +134,11 @@ def _require(options: PairOptions) -> None:
     if options.per_image < 1:
         raise UserError(f"--per-image {options.per_image}: at least one partner an image")
     balance = options.balance
-    if balance is not None and balance != "smallest" and not (balance.isdecimal() and 2 <= int(balance) <= 10**9):
+    if (
+        balance is not None
+        and balance != "smallest"
+        and not (balance.isdecimal() and len(balance) <= 9 and int(balance) >= 2)
+    ):
         raise UserError(f"--balance {balance}: at least 2 images of an artist, or 'smallest'")
 
 

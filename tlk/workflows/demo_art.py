@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tlk.data.download import Manners
@@ -41,22 +42,22 @@ class Trial:
 _SMALL = ("pixels.size=64", "training.precision=fp32")
 _WITHOUT_WEIGHTS = {
     PAINTERS: (
-        Trial("art-thumbnail", "thumbnail"),
-        Trial("art-descriptors", "descriptors"),
-        Trial("art-margin", "artist-margin", (_DESCRIPTORS,)),
+        Trial("demo-thumbnail", "thumbnail"),
+        Trial("demo-art-descr", "descriptors"),
+        Trial("demo-margin", "artist-margin", (_DESCRIPTORS,)),
     ),
     PORTRAITS: (
-        Trial("sitter-contrast", "portrait-contrastive", _SMALL, "mean cosines 0.98 and 0.27"),
-        Trial("sitter-triplet", "portrait-triplet", _SMALL, "mean cosines 0.78 and 0.24"),
-        Trial("sitter-descr", "descriptors"),
+        Trial("demo-contrast", "portrait-contrastive", _SMALL, "mean cosines 0.98 and 0.27"),
+        Trial("demo-triplet", "portrait-triplet", _SMALL, "mean cosines 0.78 and 0.24"),
+        Trial("demo-sitters", "descriptors"),
     ),
 }
 _WITH_WEIGHTS = {
     PAINTERS: (
-        Trial("art-same-artist", "same-artist", reported="an accuracy of 67.45 %"),
-        Trial("art-margin-net", "artist-margin", reported="AUC 94.2 % for artists seen, 82.5 % unseen (its winner)"),
+        Trial("demo-same-artist", "same-artist", reported="an accuracy of 67.45 %"),
+        Trial("demo-margin-net", "artist-margin", reported="AUC 94.2 % for artists seen, 82.5 % unseen (its winner)"),
     ),
-    PORTRAITS: (Trial("sitter-adapter", "adapter"),),
+    PORTRAITS: (Trial("demo-adapter", "adapter"),),
 }
 
 
@@ -105,21 +106,18 @@ def _make_portraits(reporter: Reporter) -> None:
     if (PORTRAITS / "pairs.csv").exists():
         return
     opendata = FOLDER / "opendata"
-    with _serving(opendata / "iiif") as address:
-        # The tables hold the server's address: they are as new as it is.
-        _remove(opendata)
-        reporter.note(f"drawing a stand-in of the National Gallery of Art's open data into {opendata}/")
-        draw_nga(opendata, address, _SITTERS)
-        options = NgaOptions(theme="portrait", size=_SIDE, download=True)
-        make_nga(opendata, PORTRAITS, options, reporter, Manners(per_second=1000))
+    reporter.note(f"drawing a stand-in of the National Gallery of Art's open data into {opendata}/")
+    FOLDER.mkdir(exist_ok=True)
+    # The tables hold the server's address: they are drawn anew, beside those that are there.
+    with TemporaryDirectory(dir=FOLDER, prefix=".opendata.", suffix=".tmp") as temporary:
+        drawn = Path(temporary) / "opendata"
+        with _serving(drawn / "iiif") as address:
+            draw_nga(drawn, address, _SITTERS)
+            options = NgaOptions(theme="portrait", size=_SIDE, download=True)
+            make_nga(drawn, PORTRAITS, options, reporter, Manners(per_second=1000))
+        if not opendata.exists():
+            drawn.rename(opendata)
     make_pairs(Workspace.here(PORTRAITS), _PORTRAIT_PAIRS, reporter)
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    if folder.exists():
-        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -60,6 +60,23 @@ def fill_store(
     return _fill(parameters, paths, workspace, choose_device(device), reporter, export)
 
 
+def embed_images(
+    workspace: Workspace, recipe: str | None, backbone: str | None, device: str, reporter: Reporter
+) -> tuple[list[str], list[np.ndarray]]:
+    """Return the paths of the data's images, and `(n, d)` float16 vectors of each view, computing what is not stored.
+
+    Raises:
+        UserError: there are no images, or the backbone cannot be had.
+    """
+    paths = list(open_gallery(workspace.data).paths)
+    reader, store, found = workspace.reader(workspace.competition(), passes=1), workspace.store(), []
+    for joined in _joined(_parameters(recipe, backbone)):
+        embedder = build_embedder(joined, choose_device(device), workspace.exports)
+        with reporter.track("embedding") as progress:
+            found += embed(embedder, reader, paths, store, progress, announcement(store, reporter))
+    return paths, found
+
+
 def fill_views(
     recipes: Sequence[Recipe], paths: Sequence[str], workspace: Workspace, device: torch.device, reporter: Reporter
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from tlk.constants import PICKS, TOPK
+from tlk.data.collection import Collection, is_collection
 from tlk.embeddings.views import digest
 from tlk.errors import UserError
 from tlk.files import write_json
@@ -20,10 +21,13 @@ from tlk.scoring.weights import fit_folds, fit_weights
 from tlk.workflows.blend import Blend, BlendedMember, with_weights
 from tlk.workflows.calibration import calibrate
 from tlk.workflows.evaluate import describe, outcomes
+from tlk.workflows.manifest import time_limits
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.partial import choose_place, complete, open_partial
-from tlk.workflows.run import Run, find_run
+from tlk.workflows.progress import Silent
+from tlk.workflows.run import VERIFICATION, Run, find_run
 from tlk.workflows.sampled_lists import SampledLists
+from tlk.workflows.verify import verify
 from tlk.workflows.workspace import Workspace
 
 BLENDS: tuple[str, ...] = get_args(Blending)
@@ -97,10 +101,26 @@ def ensemble(
         _copy(run.folder, partial.member(run.name).folder)
     try:
         numbers, contributions = blend_members(partial, recipe, place.name)
+        if runs[0].verification() is not None:
+            _verify(partial, runs, workspace)
     except UserError:  # the members lie where they were
         shutil.rmtree(partial.folder)
         raise
     return complete(partial, place), numbers, contributions
+
+
+def _verify(run: Run, members: Sequence[Run], workspace: Workspace) -> None:
+    """Compare the pairs of the collection that the members were trained on.
+
+    Raises:
+        UserError: the workspace's data are not that collection.
+    """
+    name = members[0].manifest()["data"]["name"]
+    if not is_collection(workspace.data) or Collection(workspace.data).name != name:
+        raise UserError(
+            f"the runs were trained on the collection {name!r}, not on {workspace.data}\nname it with --data"
+        )
+    write_json(run.folder / VERIFICATION, verify(run, workspace, "auto", Silent()))
 
 
 def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str, Any], list[Contribution]]:
@@ -206,6 +226,7 @@ def _manifest(members: Sequence[Run], recipe: EnsembleRecipe) -> dict[str, Any]:
         "pseudo_pairs": pseudo_pairs,
         "known_pairs": recipe.known_pairs,
         "members": [member.name for member in members],
+        **time_limits(manifests),
     }
 
 

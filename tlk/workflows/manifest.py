@@ -3,8 +3,6 @@
 import hashlib
 import os
 import platform
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ import numpy as np
 from accelerate import Accelerator
 
 from tlk import __version__
+from tlk.memory import peak_memory_mb
 from tlk.recipe_schema import Recipe
 
 
@@ -44,7 +43,6 @@ def manifest(
 ) -> dict[str, Any]:
     """Return what manifest.json holds."""
     versions = {name: version(name) for name in ("torch", "timm", "numpy", "scikit-learn", "accelerate")}
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes; bytes on macOS
     return {
         "versions": {"tlk": __version__, **versions, "python": platform.python_version()},
         "data": data,
@@ -56,8 +54,20 @@ def manifest(
         "precision": accelerator.mixed_precision,
         "cores": os.cpu_count(),
         "seconds": clock.seconds,
-        "peak_memory_mb": memory // (1024 * 1024 if sys.platform == "darwin" else 1024),
+        "peak_memory_mb": peak_memory_mb(),
         "transductive": recipe.matching or recipe.pseudo_pairs,
         "pseudo_pairs": recipe.pseudo_pairs,
         "known_pairs": recipe.known_pairs,
     }
+
+
+def time_limit(minutes: float | None, stopped_early: bool) -> dict[str, Any]:
+    """Return what the manifest says beside that of a training that had only so many minutes, or was once stopped."""
+    limit = {} if minutes is None else {"minutes": minutes}
+    return limit | ({"stopped_early": stopped_early} if limit or stopped_early else {})
+
+
+def time_limits(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the same for a run that is made of others."""
+    minutes = [manifest["minutes"] for manifest in manifests if "minutes" in manifest]
+    return time_limit(max(minutes, default=None), any(manifest.get("stopped_early") for manifest in manifests))

@@ -11,6 +11,7 @@ from tlk.files import write_text
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
+from tlk.workflows.ledger import record_prediction
 from tlk.workflows.list_scores import Lists, score_lists
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
@@ -31,6 +32,17 @@ class Prediction:
     known: int  # queries that repeat a training pair
 
 
+@dataclass(frozen=True)
+class ScoredLists:
+    """Test lists and their `(n, m)` scores, larger = more alike: by how many models, and what else had a part."""
+
+    lists: CandidateLists
+    scores: np.ndarray
+    models: int
+    matched: bool
+    known: int
+
+
 def predict(
     workspace: Workspace,
     name: str | None,
@@ -40,7 +52,7 @@ def predict(
     matching: bool | None = None,
     known_pairs: bool | None = None,
 ) -> Prediction:
-    """Score every test list and write the submission.
+    """Score every test list and write the submission; one in a folder `submissions` is entered in the ledger there.
 
     Without matching each row depends on its own query and candidates alone; with it, on all lists. `matching` None does
     what the recipe says, where the lists are those of a matching. `known_pairs` likewise: a query that is a
@@ -50,13 +62,35 @@ def predict(
     Raises:
         UserError: no such run, or the data's test half is faulty.
     """
+    competition = workspace.competition()
+    run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
+    done = score_test_lists(workspace, run, device, reporter, matching, known_pairs)
+    target = out or Path("submissions") / f"{name or 'submission'}.csv"
+    text = format_submission(done.lists.queries, done.scores)
+    write_text(target, text)
+    record_prediction(target, text, run, competition.name, done.matched, reporter)
+    return Prediction(run, target, len(done.lists), done.models, done.matched, done.known)
+
+
+def score_test_lists(
+    workspace: Workspace,
+    run: Run,
+    device: str,
+    reporter: Reporter,
+    matching: bool | None = None,
+    known_pairs: bool | None = None,
+) -> ScoredLists:
+    """Score every test list with a run, as `predict` writes them.
+
+    Raises:
+        UserError: the data's test half is faulty.
+    """
     if device not in ("auto", "cpu"):
         from tlk.workflows.inputs import choose_device
 
         choose_device(device)  # said now, even where the store has all that is needed
     competition = workspace.competition()
     lists = competition.test_lists()
-    run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
     recipe = run.recipe()
     paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", lists.gallery)]
     place = {right: i for i, right in enumerate(lists.gallery)}
@@ -84,9 +118,7 @@ def predict(
         scores[row, column] = scores[row].max() + _CERTAIN * scores.std()
     if matched:
         scores = match(scores, rows, run.calibration().temperature)
-    target = out or Path("submissions") / f"{name or 'submission'}.csv"
-    write_text(target, format_submission(lists.queries, scores))
-    return Prediction(run, target, len(lists), scored.models, matched, len(known))
+    return ScoredLists(lists, scores, scored.models, matched, len(known))
 
 
 def _either(asked: bool | None, otherwise: bool) -> bool:

@@ -60,6 +60,9 @@ def predict_pairs(
     collection = Collection(workspace.data)
     run = find_run(workspace.runs, name) if name else _best_run(workspace.runs, collection.name, reporter)
     curve = Curve.of(run)
+    own = run.manifest()["data"]["name"]
+    if own != collection.name:
+        reporter.note(f"run {run.name} was trained on {own}, not on {collection.name}")
     folder = out or Path("submissions") / f"{run.name}-pairs"
     if folder.suffix == ".csv" or folder.is_file():
         raise UserError(f"--out {folder}: the pairs are written in parts, into a folder\nname a folder")

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 
 from tlk.constants import CANDIDATES, PICKS
 from tlk.data.collection import Collection
-from tlk.data.collection_pairs import CollectionPairs, read_pairs
+from tlk.data.collection_pairs import PAIRS_TABLE, CollectionPairs, read_pairs
 from tlk.data.competition import Pairs
 from tlk.data.parts import LEFT_OUT, PARTS, TEST, VALIDATION, merged
 from tlk.data.relevance import labels_of
@@ -46,7 +46,7 @@ def prepare_collection(
         raise UserError(f"{what} is for competitions\nleave it out: a collection has parts, made by tlk data pairs")
     collection = Collection(workspace.data)
     found = read_pairs(collection, workspace.data)
-    labels = labels_of(collection, found.rules)
+    labels = labels_of(collection, found.rules, PAIRS_TABLE)
     group = _groups(found, labels)
     chosen = _chosen(found, group, workspace.data, _learns_classes(recipe))
     reader = workspace.reader(collection, passes=2 if recipe.pixels is not None else 1)

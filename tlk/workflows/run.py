@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,18 @@ class Run:
     def name(self) -> str:
         """The run's name."""
         return self.folder.name.removesuffix(PARTIAL)
+
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        """Show name, recipe, data and numbers where rich prints a run."""
+        from tlk.workflows.run_shown import rows_of
+
+        yield from rows_of(self)
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        from tlk.workflows.run_shown import html_of
+
+        return html_of(self)
 
     def recipe(self) -> AnyRecipe:
         """Return the resolved recipe."""

@@ -1,13 +1,14 @@
 """What a search found: as a document, as a table, and as a contact sheet."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from tlk.data.reader import ImageReader
-from tlk.files import replacing, write_text
+from tlk.files import replacing
 from tlk.tables import format_table
 from tlk.workflows.contact_sheet import Cell, draw_sheet
 
@@ -66,11 +67,11 @@ def write_results(found: Sequence[Found], out: Path | None, sheet: Path | None, 
     drawn = BytesIO()
     if sheet is not None:
         draw_sheet([_cells(one) for one in found], reader).save(drawn, "PNG")
-    if out is not None:
-        write_text(out, format_table(HEADER, (row for one in found for row in _rows(one))))
-    if sheet is not None:
-        with replacing(sheet) as file:
-            file.write(drawn.getbuffer())
+    table = format_table(HEADER, (row for one in found for row in _rows(one))).encode()
+    with ExitStack() as both:  # where one cannot be written, neither is
+        for path, content in ((out, table), (sheet, drawn.getbuffer())):
+            if path is not None:
+                both.enter_context(replacing(path)).write(content)
 
 
 def _rows(found: Found) -> list[list[str]]:

@@ -9,13 +9,14 @@ from tlk.data.collection_pairs import read_pairs
 from tlk.data.parts import LEFT_OUT
 from tlk.errors import UserError
 from tlk.files import write_json
+from tlk.locks import in_use
 from tlk.recipe import load_members
 from tlk.recipe_schema import EnsembleRecipe
 from tlk.training.accelerator import make_accelerator
 from tlk.workflows.embed import fill_views
 from tlk.workflows.ensemble import blend_members
 from tlk.workflows.inputs import choose_device
-from tlk.workflows.partial import choose_place, complete, open_partial
+from tlk.workflows.partial import INPUTS, choose_place, complete, open_partial
 from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.run import MEMBERS, PARTIAL, VERIFICATION, Run
 from tlk.workflows.train_one import train_one
@@ -46,17 +47,21 @@ def train_ensemble(
     with accelerator.main_process_first():
         run = open_partial(place, recipe, {}, options.resume or not first, options.overwrite)
     members = replace(workspace, runs=run.folder / MEMBERS)
+    left = sum(not (members.runs / member.run / "metrics.json").exists() for member in recipe.members)
     for member, single in zip(recipe.members, recipes, strict=True):
         if (members.runs / member.run / "metrics.json").exists():  # resumed
             continue
         reporter.note(f"training member {member.run}")
         unfinished = (members.runs / f"{member.run}{PARTIAL}").exists()
         try:
-            train_one(members, single, replace(options, run=member.run, resume=unfinished, overwrite=False), reporter)
+            how = replace(options, run=member.run, resume=unfinished, overwrite=False)
+            with in_use(run.folder / INPUTS), options.deadline.share(left):
+                train_one(members, single, how, reporter)
         except UserError:
             if first and not any(members.runs.glob("*")):  # nothing was begun that could be resumed
                 shutil.rmtree(run.folder)
             raise
+        left -= 1
     if first:
         blend_members(run, recipe, place.name)
         if is_collection(workspace.data):

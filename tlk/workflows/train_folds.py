@@ -18,7 +18,7 @@ from tlk.tables import format_table, parse_table
 from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
 from tlk.training.history import EPOCH_COLUMNS, Epoch, best_epoch
-from tlk.training.loop import Listener
+from tlk.training.loop import Listener, is_unfinished
 from tlk.training.models import load_model, save_model
 from tlk.training.scorer import scorer_of
 from tlk.training.train import AGAIN, Trainer
@@ -60,12 +60,21 @@ class FoldListener(Listener):
 
 
 def train_folds(
-    run: Run, trainer: Trainer, examples: Examples, split: Split, pairs: Pairs, length: int, reporter: Reporter
+    run: Run,
+    trainer: Trainer,
+    examples: Examples,
+    split: Split,
+    pairs: Pairs,
+    length: int,
+    reporter: Reporter,
+    later: int = 0,
 ) -> OutOfFold:
     """Return the out-of-fold embeddings of the scored pairs; a fold whose model is there already is not trained again.
 
-    `length` is that of a candidate list.
+    `length` is that of a candidate list; `later` trainings come after these.
     """
+    deadline, scoring = trainer.deadline, 0.0
+    left = sum(not run.model(fold).exists() for fold in range(split.count)) + later
     trainer.accelerator.init_trackers("tlk")
     history = kept_history(run)
     parts = []
@@ -74,7 +83,10 @@ def train_folds(
             shutil.rmtree(run.model(fold).parent / "state", ignore_errors=True)
             model = load_model(trainer.recipe, trainer.given, run.model(fold)).to(trainer.accelerator.device)
         else:
-            model = _train_fold(run, trainer, examples.of(split.fold != fold), split, fold, history, reporter)
+            with deadline.share(left, scoring):
+                model = _train_fold(run, trainer, examples.of(split.fold != fold), split, fold, history, reporter)
+            left -= 1
+        scoring = deadline.now()
         scored = examples.of(split.fold == fold)
         scored = replace(scored, inputs=scored.inputs.reduced(model, scored.images))
         sides = (embed_images(model, scored.inputs, side, trainer.accelerator) for side in (scored.left, scored.right))
@@ -82,6 +94,7 @@ def train_folds(
         scorer = scorer_of(model)
         block = None if scorer is COSINE else scorer.similarity(queries, gallery)
         parts.append(FoldScores(np.flatnonzero(split.fold == fold), queries, gallery, block))
+        scoring = deadline.now() - scoring
     return OutOfFold.of(pairs, split.fold, parts, split.list_seed, length)
 
 
@@ -122,6 +135,19 @@ def kept_history(run: Run) -> list[list[str]]:
 
 def best_epochs(run: Run, recipe: Recipe) -> dict[str, int]:
     """Return, for each stage, the median over the folds of the epoch that early stopping kept."""
+    return {
+        stage: int(np.median([best_epoch(rows, settings.watch) for rows in folds]))
+        for stage, settings, folds in _stages(run, recipe)
+    }
+
+
+def was_cut(run: Run, recipe: Recipe) -> bool:
+    """Return whether the training of any fold was ended for want of time, now or before the run was resumed."""
+    return any(is_unfinished(rows, settings) for _, settings, folds in _stages(run, recipe) for rows in folds)
+
+
+def _stages(run: Run, recipe: Recipe) -> list[tuple[str, TrainingParameters, list[list[Epoch]]]]:
+    """Return each stage that there was, its settings, and the epochs of every fold."""
     once: dict[str, TrainingParameters | None] = {
         "training": recipe.training,
         "pretraining": recipe.pretraining.training if recipe.pretraining else None,
@@ -131,8 +157,8 @@ def best_epochs(run: Run, recipe: Recipe) -> dict[str, int]:
     for fold, stage, *cells in kept_history(run):
         row = Epoch.of(dict(zip(EPOCH_COLUMNS, cells, strict=True)))
         found.setdefault(stage, {}).setdefault(fold, []).append(row)
-    return {
-        stage: int(np.median([best_epoch(rows, settings.watch) for rows in found[stage].values()]))
+    return [
+        (stage, settings, list(found[stage].values()))
         for stage, settings in stages.items()
         if settings is not None and stage in found
-    }
+    ]

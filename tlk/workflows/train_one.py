@@ -7,6 +7,7 @@ from tlk.constants import TOPK
 from tlk.data.collection import is_collection
 from tlk.errors import UserError
 from tlk.files import write_json
+from tlk.locks import in_use
 from tlk.models.registry import MODELS
 from tlk.recipe_schema import Recipe
 from tlk.seeding import derive_seed
@@ -18,13 +19,13 @@ from tlk.training.train import Trainer
 from tlk.workflows.calibration import calibrate
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.inputs import choose_device, input_maker
-from tlk.workflows.manifest import Clock, manifest
-from tlk.workflows.partial import choose_place, complete, open_partial
+from tlk.workflows.manifest import Clock, manifest, time_limit
+from tlk.workflows.partial import INPUTS, choose_place, complete, open_partial
 from tlk.workflows.prepare import prepare
 from tlk.workflows.prepare_collection import prepare_collection
 from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.run import VERIFICATION, Run
-from tlk.workflows.train_folds import FoldListener, best_epochs, train_folds
+from tlk.workflows.train_folds import FoldListener, best_epochs, train_folds, was_cut
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.verify import verify
 from tlk.workflows.workspace import Workspace
@@ -43,7 +44,8 @@ def train_one(
         UserError: anything that the user can mend, before the first step where it can be known by then.
     """
     clock, device, profile = Clock(), choose_device(options.device), options.profile or Profile()
-    waited = profile.seconds[WAITING]  # by the members before
+    deadline = options.deadline
+    waited, stopped = profile.seconds[WAITING], deadline.stopped  # by the members before
     require_tracker(options.log_with)
     accelerator = make_accelerator(device, "fp32")  # of several processes, each learns its number
     reporter = reporter if accelerator.is_main_process else Silent()
@@ -63,11 +65,14 @@ def train_one(
     precision = recipe.training.precision if recipe.training else "fp32"
     in_parts = len(MODELS[recipe.model["name"]].gives) > 1
     accelerator = make_accelerator(device, precision, options.log_with, run.folder, in_parts)
-    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled, given.unlabelled_left, profile)
+    trainer = Trainer(recipe, given.given, accelerator, given.unlabelled, given.unlabelled_left, profile, deadline)
     try:
-        oof = train_folds(run, trainer, given.examples, given.split, given.pairs, given.list_length, reporter)
-        if options.refit:
-            _refit(run, trainer, given.examples, reporter)
+        with in_use(run.folder / INPUTS):
+            oof = train_folds(
+                run, trainer, given.examples, given.split, given.pairs, given.list_length, reporter, int(options.refit)
+            )
+            if options.refit:
+                _refit(run, trainer, given.examples, reporter)
     except UserError:
         if accelerator.is_main_process and not any(run.folder.glob("fold*/*")):  # nothing that could be resumed
             shutil.rmtree(run.folder, ignore_errors=True)
@@ -78,6 +83,7 @@ def train_one(
     if accelerator.is_main_process:
         oof.write(run.folder / "oof.npz")
         made = manifest(given.data, given.folds_path, recipe, accelerator, maker.identity, clock)
+        made |= time_limit(deadline.minutes, deadline.stopped > stopped or was_cut(run, recipe))
         write_json(run.folder / "manifest.json", made | {"calibration": calibrate(oof).model_dump()})
         write_json(run.folder / "metrics.json", numbers)
         if collected:

@@ -1,9 +1,10 @@
 """What `tlk train` was asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tlk.training.deadline import Deadline
 from tlk.training.profile import Profile
 
 
@@ -22,3 +23,4 @@ class TrainOptions:
     refit: bool = False
     log_with: str | None = None
     profile: Profile | None = None  # is told where the time goes; of an ensemble, all members'
+    deadline: Deadline = field(default_factory=Deadline)  # shared out among folds, members, stages

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tlk.data.collection import Collection
-from tlk.data.collection_pairs import CollectionPairs, read_pairs
+from tlk.data.collection_pairs import PAIRS_TABLE, CollectionPairs, read_pairs
 from tlk.data.parts import TEST, TRAIN, VALIDATION
 from tlk.data.reader import ImageReader
 from tlk.data.relevance import labels_of
@@ -30,13 +30,14 @@ _RANKED = 2000  # images, where a learned similarity compares each with each
 def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> dict[str, Any]:
     """Return the numbers of a run on the collection it was trained on.
 
-    `threshold` and `probability`, see `fit_probability`, are what the pairs of the validation part say of any score;
-    `pairs` has a row for all pairs of the test part, for those of each rule, and for artists (labels of the first rule)
-    that the training part has and has not; `gallery` what is found among the images of the test part, by rule.
+    `threshold`, `deviation` and `probability`, see `fit_probability`, are what the pairs of the validation part say of
+    any score; `quantiles` has 101 of the scores of either kind. `pairs` has a row for all pairs of the test part, for
+    those of each rule, and for artists (labels of the first rule) that the training part has and has not; `gallery`
+    what is found among the images of the test part, by rule.
     """
     collection = Collection(workspace.data)
     found = read_pairs(collection, workspace.data)
-    labels = labels_of(collection, found.rules)
+    labels = labels_of(collection, found.rules, PAIRS_TABLE)
     images = np.flatnonzero((found.image_part == VALIDATION) | (found.image_part == TEST))
     embeddings, scorer = embedded(run, collection, images, workspace, device, reporter)
     place = np.full(len(collection), -1)
@@ -48,7 +49,12 @@ def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> d
     threshold = best_threshold(scores[chosen], found.match[chosen])
     return {
         "threshold": threshold,
+        "deviation": float(scores[chosen].std()),
         "probability": fit_probability(scores[chosen], found.match[chosen], threshold),
+        "quantiles": {
+            "matched": quantiles(scores[chosen & found.match]),
+            "unmatched": quantiles(scores[chosen & ~found.match]),
+        },
         "pairs": _pairs(found, labels, scores, threshold),
         "gallery": _gallery(found, labels, embeddings, place, scorer),
     }
@@ -82,6 +88,12 @@ def fit_probability(scores: np.ndarray, match: np.ndarray, threshold: float) -> 
     return {"slope": slope, "intercept": intercept, "share": float(match.mean())}
 
 
+def quantiles(scores: np.ndarray) -> list[float]:
+    """Return the smallest of `(n,)` scores, the 1 % quantile and so on, and the largest; none of no finite ones."""
+    finite = scores[np.isfinite(scores)]
+    return np.quantile(finite, np.linspace(0, 1, 101)).tolist() if len(finite) else []
+
+
 def embedded(
     run: Run, collection: Collection, images: np.ndarray, workspace: Workspace, device: str, reporter: Reporter
 ) -> tuple[np.ndarray, Scorer]:
@@ -107,7 +119,8 @@ def embedded(
         if not one.gives_embeddings():
             what = f"member {member.run} has a similarity of its own, which a blend on a collection cannot take up"
             raise UserError(f"run {run.name}: {what}\ntrain that recipe by itself")
-        share = (member.weight / one.calibration().deviations[0]) ** 0.5
+        told = one.verification() or {}
+        share = (member.weight / (told.get("deviation") or 1.0)) ** 0.5  # of the validation part, not of the test
         parts.append(share * _stored(one, paths, reader, workspace, device, reporter))
     return np.concatenate(parts, axis=1), COSINE
 

@@ -1,6 +1,5 @@
 """Where things lie: the data, the cache and the runs of the folder that a command was started in."""
 
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import digest
 from tlk.errors import UserError
 from tlk.files import write_json
+from tlk.locks import locked
 
 PIXEL_CACHE_GB = 2.0
 
@@ -92,8 +92,7 @@ class Workspace:
         file = self.cache / "sources.json"
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
-            with (self.cache / ".sources.lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed: one process at a time reads and writes
+            with locked(self.cache / ".sources.lock"):  # one process at a time reads and writes
                 write_json(file, list(dict.fromkeys(change(self.sources()))))
         except OSError as error:
             raise UserError(f"cannot write {file}: {error.strerror}\ncheck its rights, or move TLK_CACHE") from error

@@ -1,0 +1,135 @@
+"""Which model is explained, and what is said of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
+from tlk.errors import UserError
+from tlk.files import write_json
+from tlk.workflows.ensemble import EnsembleOptions, ensemble
+from tlk.workflows.explain_occlusion import OcclusionSight
+from tlk.workflows.explain_pixels import PixelSight
+from tlk.workflows.explain_sight import GradientSight
+from tlk.workflows.explain_subject import Subject, _embedded, _plain, subject_of
+from tlk.workflows.progress import Silent
+from tlk.workflows.run import Run
+from tlk.workflows.train import train
+from tlk.workflows.train_options import TrainOptions
+from tlk.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+PIXELS = """
+name = "pixels"
+summary = "s"
+source = "s"
+pixels = { size = 16, colour = "grey" }
+model = { name = "convnet", filters = [4], kernels = [3], dense = [4] }
+loss = { name = "info_nce", temperature = 0.1 }
+training = { epochs = 1, batch_size = 32 }
+"""
+VERDICT = ('embedding={mirrored=false, trimmed=true, descriptors=["thumbnail-6"]}', "split=folds", "training.epochs=1")
+LEFT, RIGHT = np.random.default_rng(0).integers(0, 255, (2, 40, 40, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def workspace(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A run on descriptors, one of a verdict, one on pixels, and a blend."""
+    folder = tmp_path_factory.mktemp("explained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("pixels.toml").write_text(PIXELS)
+        workspace = Workspace(competition_folder, folder / "runs", folder / ".tlk")
+        for recipe, name, settings in (
+            ("thumbnail", "thumbnail", ()),
+            ("adaptation", "verdict", VERDICT),
+            ("pixels.toml", "pixels", ()),
+        ):
+            train(workspace, TrainOptions(recipe=recipe, run=name, settings=tuple(settings)), Silent())
+        ensemble(workspace, ["thumbnail", "pixels"], EnsembleOptions(run="blend", weights="equal"))
+    return workspace
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def of(workspace: Workspace, run: str | None = None, backbone: str | None = None) -> tuple[Subject, list[str]]:
+    notes = Notes()
+    return subject_of(workspace, run, backbone, "cpu", notes), notes.notes
+
+
+def test_the_first_of_several_models(workspace: Workspace) -> None:
+    subject, notes = of(workspace, "pixels")
+    assert subject.name == "run pixels, the model of fold 1 of 5"
+    assert isinstance(subject.sight, PixelSight)
+    assert subject.measure == "cosine"
+    assert not notes
+    assert subject.sight.look(LEFT, RIGHT).left.shape == (16, 16)
+
+
+def test_a_verdict_on_what_is_trimmed(workspace: Workspace) -> None:
+    subject, _ = of(workspace, "verdict")
+    assert subject.trimmed
+    assert subject.measure == "logit of a match"
+    assert isinstance(subject.sight, OcclusionSight)
+    assert np.isfinite(subject.sight.look(LEFT, RIGHT).similarity)
+
+
+def test_the_heaviest_member_of_an_ensemble(workspace: Workspace) -> None:
+    run = Run(workspace.runs / "blend")
+    blend = run.blend()
+    assert blend is not None
+    weights = {"thumbnail": 0.2, "pixels": 0.7}
+    members = [member.model_copy(update={"weight": weights[member.run]}) for member in blend.members]
+    run.write_blend(blend.model_copy(update={"members": tuple(members)}))
+    assert of(workspace, "blend")[0].name == "run blend, its heaviest member pixels, the model of fold 1 of 5"
+
+
+def test_the_best_run_where_none_is_named(workspace: Workspace) -> None:
+    subject, notes = of(workspace)
+    assert subject.name.startswith("run ")
+    assert notes[0].startswith("explaining run ")
+
+
+def test_a_frozen_backbone(workspace: Workspace, tiny_backbone: Path) -> None:
+    subject, _ = of(workspace, backbone=f"local-dir:{tiny_backbone}")
+    assert isinstance(subject.sight, GradientSight)
+    assert subject.sight.look(LEFT, RIGHT).left.max() == 1
+
+
+def test_without_runs_and_weights_descriptors(workspace: Workspace, tmp_path: Path) -> None:
+    subject, notes = of(Workspace(workspace.data, tmp_path / "none", tmp_path / ".tlk"))
+    assert subject.name == "descriptors of shape and colour"
+    assert isinstance(subject.sight, OcclusionSight)
+    assert "no run" in notes[-1]
+
+
+def test_descriptors_beside_a_backbone_have_its_cells(workspace: Workspace, tiny_backbone: Path) -> None:
+    views = (ViewOfBackbone(at="final"),)
+    both = EmbeddingParameters(backbone=f"local-dir:{tiny_backbone}", views=views, descriptors=("thumbnail-6",))
+    sight = _embedded(both, _plain, workspace, torch.device("cpu"), Silent())
+    assert isinstance(sight, OcclusionSight)
+    assert "backbone" in sight.regions
+    assert sight.cells(LEFT).shape[0] > 50
+    assert sight.model.sizes[1] == 6 * 6 * 3  # type: ignore[index]
+
+
+def test_faults(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="one of the two"):
+        of(workspace, "pixels", "resnet50")
+    with pytest.raises(UserError, match="no run 'nobody'"):
+        of(workspace, "nobody")
+    run = Run(workspace.runs / "pixels")
+    manifest = run.manifest()
+    write_json(run.folder / "manifest.json", manifest | {"embedding": "other"})
+    with pytest.raises(UserError, match="trained with other code"):
+        of(workspace, "pixels")
+    write_json(run.folder / "manifest.json", manifest)

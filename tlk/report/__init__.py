@@ -1,0 +1,1 @@
+"""Reports and figures: from plain data to HTML, PNG and SVG."""

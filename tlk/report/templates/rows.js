@@ -1,0 +1,54 @@
+// One row of the table of queries: its line of words at once, its pictures when it comes near the screen.
+const reportRows = (() => {
+  function element(name, className, text) {
+    const made = document.createElement(name);
+    made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function cell(className, number, id, below, words) {
+    const item = element("li", className);
+    const thumb = element("span", "thumb");
+    reportPictures.fill(thumb, number, words);
+    const name = element("span", "id", id);
+    name.title = id;
+    item.append(thumb, name, below);
+    return item;
+  }
+
+  function score(value) {
+    return value === null ? "no score" : value.toFixed(3).replace("-", "−");
+  }
+
+  // The words above a query's pictures. `view` has the run, perhaps another one, and the pairs they speak of.
+  function heading(view, query) {
+    const { pairs, run, other, picks } = view;
+    const line = element("h3", "");
+    const hit = run.rank[query] <= picks;
+    line.append(
+      element("b", hit ? "hit" : "miss", `${hit ? "✓ hit" : "✗ miss"}: ${pairs.left[query]}`),
+      element("span", "", `rank ${run.rank[query]} of ${run.order[query].length}`),
+      element("span", "", `margin ${score(run.margin[query])}`),
+      element("span", "", `rank ${run.gallery[query]} of ${run.images[query]} in the gallery`),
+    );
+    if (other) line.append(element("span", "", `rank ${other.rank[query]} with ${other.name}`));
+    return line;
+  }
+
+  // The query and its candidates, the highest score first.
+  function strip(view, query) {
+    const { pairs, run, picks } = view;
+    const list = element("ul", "strip");
+    list.append(cell("query", pairs.leftPicture[query], pairs.left[query], "query", `query ${pairs.left[query]}`));
+    run.order[query].forEach((pair, place) => {
+      const truth = pair === query;
+      const kind = (truth ? "truth" : "") + (place + 1 === picks ? " last" : "");
+      const words = `${place + 1}: ${pairs.right[pair]}${truth ? ", the truth" : ""}`;
+      list.append(cell(kind, pairs.rightPicture[pair], pairs.right[pair], score(run.scores[query][place]), words));
+    });
+    return list;
+  }
+
+  return { element, heading, strip };
+})();

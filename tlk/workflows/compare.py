@@ -1,0 +1,185 @@
+"""Two images: how alike a run finds them, and whether it calls them a match.
+
+The manual test of Waked and Sawaed, *Classifying two images of painting as belonging to the same artist or not*, 2023:
+two paths, one verdict; here with what known pairs say of its worth.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from tlk.constants import PICKS
+from tlk.data.collection import Collection, is_collection
+from tlk.data.collection_pairs import read_pairs
+from tlk.data.gallery import Gallery, open_gallery
+from tlk.data.images import decode_image
+from tlk.data.parts import TRAIN
+from tlk.data.source import data_name, open_source
+from tlk.errors import UserError
+from tlk.workflows.known_scores import KnownScores, score_out_of_fold
+from tlk.workflows.progress import Reporter
+from tlk.workflows.run import Run, best_run, find_run
+from tlk.workflows.search_queries import Query, SearchReader, find_queries
+from tlk.workflows.search_spaces import Images, RunSpace
+from tlk.workflows.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two images as a run sees them; percentiles are of its scores of known matches and of known non-matches.
+
+    `probability` is that of a match where a `share` of all pairs match; `accuracy` what such verdicts on known pairs
+    are worth. `out_of_fold`: the two are the run's own training images, compared by the model that saw neither.
+    """
+
+    first: str
+    second: str
+    run: str
+    similarity: float
+    percentiles: tuple[float, float]
+    threshold: float
+    probability: float
+    share: float
+    accuracy: float
+    out_of_fold: bool
+
+    @property
+    def match(self) -> bool:
+        """The verdict."""
+        return self.similarity > self.threshold
+
+    @property
+    def chance_right(self) -> float:
+        """The chance that the verdict is right."""
+        return self.probability if self.match else 1 - self.probability
+
+    def document(self) -> dict[str, Any]:
+        """Return what `tlk compare --json` prints."""
+        return {
+            "images": [self.first, self.second],
+            "run": self.run,
+            "similarity": self.similarity,
+            "percentile": dict(zip(("matched", "unmatched"), self.percentiles, strict=True)),
+            "threshold": self.threshold,
+            "match": self.match,
+            "chance_right": self.chance_right,
+            "probability": self.probability,
+            "share": self.share,
+            "accuracy": self.accuracy,
+            "out_of_fold": self.out_of_fold,
+        }
+
+
+def compare(
+    workspace: Workspace, first: str, second: str, name: str | None, device: str, reporter: Reporter
+) -> Compared:
+    """Compare two images, each named by its path or by its id in the data.
+
+    Two training images of one fold of the run's, a left and a right one, are compared by the model that saw neither.
+
+    Raises:
+        UserError: an image cannot be read, there is no such run, or a file of it is missing or damaged.
+    """
+    if device not in ("auto", "cpu"):
+        from tlk.workflows.inputs import choose_device
+
+        choose_device(device)  # said now, even where the store has all that is needed
+    gallery = _gallery(workspace.data, (first, second))
+    paths = [_path(query, gallery) for query in find_queries((first, second), gallery)]
+    if name is None:
+        run = best_run(workspace.runs, data_name(workspace.data))
+        reporter.note(f"comparing with run {run.name}, the best by out-of-fold top-{PICKS}")
+    else:
+        run = find_run(workspace.runs, name)
+    known = KnownScores.of(run)
+    score = _unseen(run, paths, workspace)
+    similarity = _similarity(run, paths, gallery, workspace, device, reporter) if score is None else score
+    if score is None:
+        for learned in _learned_from(run, paths, gallery):
+            reporter.note(f"run {run.name} may have learned from {learned}: what it says of it flatters")
+    probability = float(known.curve.probability(np.array([similarity]))[0])
+    return Compared(
+        first,
+        second,
+        run.name,
+        similarity,
+        known.percentiles(similarity),
+        known.threshold,
+        probability,
+        known.curve.share,
+        known.accuracy,
+        score is not None,
+    )
+
+
+def _gallery(location: Path, names: tuple[str, str]) -> Gallery:
+    """Return what ids are of: the data, or nothing where two files are named and there are no data."""
+    if os.path.exists(location):
+        return open_gallery(location)
+    for name in names:
+        if not os.path.exists(name):
+            raise UserError(f"there is no file {name}\ngive the path of an image, or with --data an id of the data")
+    return Gallery(open_source(Path()), (), ())
+
+
+def _path(query: Query, gallery: Gallery) -> str:
+    """Return the path of an image that can be read, within the gallery if it lies there."""
+    if query.in_gallery:
+        decode_image(gallery.source.read(query.path), query.name)
+        return query.path
+    place, root = Path(query.path).resolve(), gallery.source.location.resolve()
+    inside = place.relative_to(root).as_posix() if place.is_relative_to(root) else None
+    return inside if inside in gallery.paths else query.path
+
+
+def _similarity(
+    run: Run, paths: list[str], gallery: Gallery, workspace: Workspace, device: str, reporter: Reporter
+) -> float:
+    if len(gallery):
+        workspace.remember(gallery.source.location)  # before anything of it is stored
+    reader, order = SearchReader(gallery.source), paths[::-1]
+    space = RunSpace(run, workspace, device, reporter)
+    _, alike = space.nearest(Images(reader, order, reader.keys(order), 1, np.array([1])), 1)
+    if not np.isfinite(alike).all():
+        raise UserError(f"{space.name} gives a similarity that is not finite\ntrain the run again, or take another")
+    return float(alike[0, 0])
+
+
+def _unseen(run: Run, paths: list[str], workspace: Workspace) -> float | None:
+    """Return the score of a left and a right training image out-of-fold; None where that is not what they are."""
+    left, right = sorted(map(PurePosixPath, paths))  # train/left goes before train/right
+    if [str(left.parent), str(right.parent)] != ["train/left", "train/right"] or run.verification() is not None:
+        return None
+    score = score_out_of_fold(run, left.stem, right.stem)
+    if score is None or not _is_of(run, workspace):
+        return None
+    return score
+
+
+def _is_of(run: Run, workspace: Workspace) -> bool:
+    """Return whether the run was trained on the very images of the data."""
+    from tlk.workflows.manifest import describe_data
+
+    competition = workspace.competition()
+    pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
+    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
+    own = describe_data(competition.name, paths, reader.keys(paths))["fingerprint"]
+    return bool(own == run.manifest()["data"].get("fingerprint"))
+
+
+def _learned_from(run: Run, paths: list[str], gallery: Gallery) -> list[str]:
+    """Return which of the images, without repeats, belong to what a run on these data learns from."""
+    if run.manifest()["data"]["name"] != gallery.source.name:
+        return []
+    if run.verification() is None:
+        return [path for path in dict.fromkeys(paths) if path.startswith("train/")]
+    location = gallery.source.location
+    if not is_collection(location):
+        return []
+    collection = Collection(location)
+    part = read_pairs(collection, location).image_part
+    own = dict(zip(collection.paths, part, strict=True))
+    return [path for path in dict.fromkeys(paths) if own.get(path) == TRAIN]

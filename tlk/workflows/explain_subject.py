@@ -1,0 +1,137 @@
+"""What is explained: one model of a run, or a frozen embedding where there is no run."""
+
+from dataclasses import dataclass
+
+import torch
+
+from tlk.constants import DEFAULT_RECIPE, PICKS
+from tlk.data.source import data_name
+from tlk.embeddings.backbone import BackboneEmbedder
+from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
+from tlk.errors import UserError
+from tlk.models.base import Given, Model, Verdict
+from tlk.models.centred import Centred
+from tlk.models.registry import CentredParameters
+from tlk.recipe import load_recipe
+from tlk.recipe_schema import Recipe, backbone_of
+from tlk.training.models import load_model
+from tlk.workflows.explain_backbone import BackboneSight
+from tlk.workflows.explain_loading import Loader
+from tlk.workflows.explain_occlusion import Cells, OcclusionSight
+from tlk.workflows.explain_pixels import PixelSight
+from tlk.workflows.explain_sight import Sight
+from tlk.workflows.inputs import build_embedder, choose_device, input_maker
+from tlk.workflows.progress import Reporter
+from tlk.workflows.run import Run, best_run, complete_runs, find_run
+from tlk.workflows.workspace import Workspace
+
+# Without any weights: shape and colour.
+_DESCRIPTORS = EmbeddingParameters(descriptors=("gradients-8", "histogram"), mirrored=False)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model at work, what it is called, and what its similarity is; `trimmed`: it never sees bars and margins."""
+
+    name: str
+    sight: Sight
+    measure: str
+    trimmed: bool = False
+
+
+def subject_of(workspace: Workspace, run: str | None, backbone: str | None, device: str, reporter: Reporter) -> Subject:
+    """Return the run or the backbone that is named, else the best run, else the default backbone, else descriptors.
+
+    Raises:
+        UserError: both are named, there is no such run, or its model or a backbone cannot be had.
+    """
+    if run is not None and backbone is not None:
+        raise UserError("--run explains a run's model, --backbone a frozen network\ngive one of the two")
+    place = choose_device(device)
+    if run is not None:
+        return _of_run(find_run(workspace.runs, run), workspace, place, reporter)
+    if backbone is None and complete_runs(workspace.runs):
+        best = best_run(workspace.runs, data_name(workspace.data))
+        reporter.note(f"explaining run {best.name}, the best by out-of-fold top-{PICKS}")
+        return _of_run(best, workspace, place, reporter)
+    return _frozen(backbone, workspace, place, reporter)
+
+
+def _of_run(run: Run, workspace: Workspace, device: torch.device, reporter: Reporter) -> Subject:
+    """Return the first model of a run; of an ensemble that of the member with the largest weight."""
+    name, blend = f"run {run.name}", run.blend()
+    while blend is not None:
+        heaviest = max(blend.members, key=lambda member: member.weight)
+        run = run.member(heaviest.run)
+        name += f", its heaviest member {heaviest.run}"
+        blend = run.blend()
+    recipe, models = run.recipe(), run.models()
+    assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble has a blend
+    if len(models) > 1:
+        name += f", the model of fold 1 of {len(models)}"
+    elif models[0].parent.name == "refit":
+        name += ", the model of all pairs"
+    if input_maker(recipe, device, workspace.exports).identity != run.manifest()["embedding"]:
+        what = "weights" if recipe.uses_backbone else "code or settings"
+        raise UserError(f"run {run.name} was trained with other {what}\nbring the former ones back, or train again")
+    loaded: list[Model] = []
+
+    def load(given: Given) -> Model:
+        loaded.append(load_model(recipe, given, models[0]))
+        return loaded[0]
+
+    sight = _sight(recipe, load, workspace, device, reporter)
+    measure = "logit of a match" if isinstance(loaded[0], Verdict) else "cosine"
+    return Subject(name, sight, measure, recipe.embedding is not None and recipe.embedding.trimmed)
+
+
+def _sight(recipe: Recipe, load: Loader, workspace: Workspace, device: torch.device, reporter: Reporter) -> Sight:
+    if recipe.pixels is not None:
+        return PixelSight(recipe.pixels, load, device)
+    assert recipe.embedding is not None  # noqa: S101  # the recipe has checked it
+    return _embedded(recipe.embedding, load, workspace, device, reporter)
+
+
+def _frozen(backbone: str | None, workspace: Workspace, device: torch.device, reporter: Reporter) -> Subject:
+    name = backbone or backbone_of(load_recipe(DEFAULT_RECIPE))
+    parameters = EmbeddingParameters(backbone=name, views=(ViewOfBackbone(at="final"),), mirrored=False)
+    title = f"backbone {name}, frozen"
+    try:
+        sight = _embedded(parameters, _plain, workspace, device, reporter)
+    except UserError as error:
+        if backbone is not None:
+            raise
+        reporter.note(f"{str(error).splitlines()[0]}: taking descriptors, which need no weights")
+        title, sight = "descriptors of shape and colour", _embedded(_DESCRIPTORS, _plain, workspace, device, reporter)
+    if backbone is None:
+        reporter.note(f"there is no run in {workspace.runs}: explaining {title}")
+    return Subject(title, sight, "cosine")
+
+
+def _plain(given: Given) -> Model:
+    """Return what weighs every view alike and has learned nothing."""
+    return Centred(CentredParameters(), given)
+
+
+def _embedded(
+    parameters: EmbeddingParameters, load: Loader, workspace: Workspace, device: torch.device, reporter: Reporter
+) -> Sight:
+    """Return the sight of a head on embeddings, differentiable where no descriptor is among them.
+
+    Trimming is left to who shows the pictures: what is explained has to be what is seen.
+    """
+    whole = parameters.model_copy(update={"trimmed": False})
+    embedder = build_embedder(whole, device, workspace.exports)
+    if isinstance(embedder, BackboneEmbedder):
+        return BackboneSight(embedder, whole, load, device)
+    return OcclusionSight(embedder, whole, load, device, reporter, _backbone_cells(whole, workspace, device))
+
+
+def _backbone_cells(parameters: EmbeddingParameters, workspace: Workspace, device: torch.device) -> Cells | None:
+    """Return what gives the last feature map of the backbone that stands beside descriptors, if there is one."""
+    if parameters.backbone is None:
+        return None
+    alone = EmbeddingParameters(backbone=parameters.backbone, views=(ViewOfBackbone(at="final"),), mirrored=False)
+    embedder = build_embedder(alone, device, workspace.exports)
+    assert isinstance(embedder, BackboneEmbedder)  # noqa: S101  # views alone
+    return BackboneSight(embedder, alone, _plain, device).cells

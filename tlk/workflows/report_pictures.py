@@ -1,0 +1,117 @@
+"""The pictures of a report: each image once, reduced, with what can be seen of it in passing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from tlk.data.borders import trim_borders
+from tlk.data.collection import Collection, is_collection
+from tlk.data.collection_pairs import read_pairs
+from tlk.data.competition import Competition
+from tlk.data.parts import LEFT_OUT
+from tlk.data.reader import ImageReader
+from tlk.errors import UserError
+from tlk.report.thumbnails import encode, reduce
+from tlk.workflows.manifest import describe_data
+from tlk.workflows.progress import Reporter
+from tlk.workflows.report_runs import ReportedRun
+from tlk.workflows.workspace import Workspace
+
+Data = Competition | Collection
+
+_FRAMED = 0.97  # of the area, or less, is left without bars and margins
+_GREY = 6  # of 255: mean distance of a pixel's channels
+_SKETCH = 24  # pixels of a side, for a look at whether a mirror image fits better
+
+
+@dataclass(frozen=True)
+class Look:
+    """An image as a WebP file, whether it has a border and is grey, and a small grey sketch of it."""
+
+    picture: bytes
+    border: bool
+    grey: bool
+    sketch: np.ndarray
+
+
+@dataclass(frozen=True)
+class Album:
+    """The images of the data, by side and id; without data, or for runs on other images, it has none."""
+
+    fingerprint: str | None = None
+    places: dict[str, dict[str, str]] = field(default_factory=dict)  # side → id → path
+    looks: dict[str, Look] = field(default_factory=dict)  # by path, in the order of their numbers
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def has(self, run: ReportedRun) -> bool:
+        """Return whether these are the images that a run was trained on."""
+        return self.fingerprint is not None and run.manifest["data"].get("fingerprint") == self.fingerprint
+
+    def left(self, run: ReportedRun, pair: int) -> int:
+        """Return the number of the picture of a pair's query; -1 where there is none."""
+        return self.numbers[self.places["left"][str(run.oof.query_ids[pair])]] if self.has(run) else -1
+
+    def right(self, run: ReportedRun, pair: int) -> int:
+        """Return the number of the picture of a pair's right image; -1 where there is none."""
+        return self.numbers[self.places["right"][str(run.oof.gallery_ids[pair])]] if self.has(run) else -1
+
+    def paths(self, run: ReportedRun) -> list[str]:
+        """Return where a run's left images lie, then its right ones."""
+        sides = (("left", run.oof.query_ids), ("right", run.oof.gallery_ids))
+        return [self.places[side][str(name)] for side, ids in sides for name in ids]
+
+
+def make_album(workspace: Workspace, runs: Sequence[ReportedRun], reporter: Reporter) -> tuple[Album, list[str]]:
+    """Return the pictures of the runs' pairs, and notes on those that there are none for, and why."""
+    try:
+        data: Data = Collection(workspace.data) if is_collection(workspace.data) else workspace.competition()
+        reader = workspace.reader(data, passes=1)
+        found = Album(_fingerprint(workspace, data, reader), _places(data))
+        fitting = [run for run in runs if found.has(run)]
+        paths = list(dict.fromkeys(path for run in fitting for path in found.paths(run)))
+        looks: dict[str, Look] = {}
+        with reporter.track("pictures") as progress:
+            for path, look in zip(paths, reader.prepared(paths, look_at), strict=True):
+                looks[path] = look
+                progress(len(looks), len(paths))
+    except UserError as error:
+        return Album(), [f"Without pictures, and without strata of images: {str(error).splitlines()[0]}."]
+    album = replace(found, looks=looks, numbers={path: number for number, path in enumerate(paths)})
+    others = [run.name for run in runs if not album.has(run)]
+    note = f"Without pictures, for {workspace.data} does not have the images that they were trained on: "
+    return album, [f"{note}{', '.join(others)}."] if others else []
+
+
+def look_at(image: np.ndarray) -> Look:
+    """Return what a report needs of one `(h, w, 3)` uint8 image."""
+    small = reduce(image)
+    inside = trim_borders(small)
+    squeezed = cv2.resize(small, (_SKETCH, _SKETCH), interpolation=cv2.INTER_AREA)
+    sketch = squeezed.mean(axis=2, dtype=np.float32)
+    sketch -= sketch.mean()
+    return Look(
+        encode(small),
+        inside.shape[0] * inside.shape[1] <= _FRAMED * small.shape[0] * small.shape[1],
+        float(np.ptp(squeezed, axis=2).mean()) < _GREY,
+        sketch / (float(np.linalg.norm(sketch)) or 1.0),
+    )
+
+
+def _places(data: Data) -> dict[str, dict[str, str]]:
+    if isinstance(data, Competition):
+        return {side: data.images(f"train/{side}") for side in ("left", "right")}
+    places = dict(zip(data.ids, data.paths, strict=True))
+    return {"left": places, "right": places}
+
+
+def _fingerprint(workspace: Workspace, data: Data, reader: ImageReader) -> str:
+    """Return the fingerprint that a run trained on the data would have."""
+    if isinstance(data, Competition):
+        pairs = data.train_pairs()
+        paths = [*data.paths("train/left", pairs.lefts), *data.paths("train/right", pairs.rights)]
+    else:
+        used = np.flatnonzero(read_pairs(data, workspace.data).image_part != LEFT_OUT)
+        paths = [data.paths[image] for image in used]
+    return str(describe_data(data.name, paths, reader.keys(paths))["fingerprint"])

@@ -1,0 +1,42 @@
+"""Where the truth stands: ranks in the sampled lists and among all images of the fold, as histograms."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tlk.report.blocks import Chart, Section, Table
+from tlk.report.charts import bar_chart
+from tlk.workflows.report_runs import ReportedRun
+
+EDGES = (1, 2, 3, 6, 11, 26, 51, 101, 251, 501, 1001, 10001)  # of ranks in a gallery: where a bin begins
+
+
+def ranks(runs: Sequence[ReportedRun]) -> Section:
+    """Return two histograms a run."""
+    charts = []
+    for run in runs:
+        counts = np.bincount(run.result.ranks, minlength=run.result.length + 1)[1:]
+        bars = [(str(rank + 1), int(count)) for rank, count in enumerate(counts)]
+        charts.append(_chart(f"{run.name}: rank in lists of {run.result.length}", bars))
+        charts.append(_chart(f"{run.name}: rank among all images of the fold", binned(run.result.beating + 1)))
+    text = (
+        "How many queries have their truth at each rank. Ties count against us. A bar at the end is what never works."
+    )
+    return Section("ranks", "Ranks", (text,), tuple(charts))
+
+
+def binned(ranks: np.ndarray) -> list[tuple[str, int]]:
+    """Return how many of `(n,)` ranks lie in bins that grow: 1, 2, 3–5, 6–10, …, up to the last that has any."""
+    ends = [*(edge - 1 for edge in EDGES[1:]), int(ranks.max())]
+    bins = [
+        (str(first) if first == last else f"{first}–{last}", int(((ranks >= first) & (ranks <= last)).sum()))
+        for first, last in zip(EDGES, ends, strict=True)
+        if first <= ranks.max()
+    ]
+    return bins
+
+
+def _chart(title: str, bars: Sequence[tuple[str, int]]) -> Chart:
+    total = sum(count for _, count in bars)
+    rows = [(label, f"{count:,}", f"{100 * count / total:.1f}") for label, count in bars]
+    return bar_chart(title, ("rank of the truth", "queries"), bars, Table(title, ("rank", "queries", "%"), rows))
