@@ -89,7 +89,7 @@ def _notes(how: str, regions: str, matches: Matches, trimmed: bool, *maps: np.nd
     notes = [
         how,
         f"Matches: of {rows} × {columns} cells of {regions} those that are each other's most alike by cosine, each "
-        "picture's mean taken out. The lower the number, the more they add to the similarity of the pooled maps.",
+        "picture's mean taken out; numbered by the product of the two cells, the largest first.",
     ]
     if not any(part.any() for part in maps):
         notes.append("No place has a say here: to this model the two are as alike as they can be.")

@@ -6,6 +6,7 @@ Source: Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -78,7 +79,8 @@ class OcclusionSight:
                 drops[box] += max(similarity - float(value), 0)
                 covered[box] += 1
             progress(row + 1)
-        return scaled(drops / covered.clip(1))
+        softness = max(drops.shape) / _STEPS / 2  # the patches' edges are no edges of the picture
+        return scaled(cv2.GaussianBlur(drops / covered.clip(1), (0, 0), softness))
 
     def _embed(self, pictures: list[np.ndarray]) -> Tensor:
         """Return the `(n, e)` embeddings of pictures."""
