@@ -26,7 +26,7 @@ from tlk.training.inputs import EmbeddingInputs
 from tlk.training.loop import Job, fit
 from tlk.training.negatives import RandomNegatives
 from tlk.training.optimise import Stepper
-from tlk.training.steps import STEPS
+from tlk.training.steps import STEPS, Classes
 from tlk.training.validate import Scores, validate
 
 PAIRS, WIDTH = 24, 6
@@ -69,7 +69,7 @@ def first_step(name: str, parts: int, with_negatives: bool, accelerator: Acceler
     entry = LOSSES[name]
     model = Adaptation(AdaptationParameters(hidden=8), Given((WIDTH,))) if entry.takes == "verdicts" else Small()
     loss_class, parameters = parameters_of({"name": name}, LOSSES)
-    step = STEPS[entry.takes](model)
+    step = Classes(model, torch.arange(PAIRS), 4) if entry.takes == "classes" else STEPS[entry.takes](model)
     optimiser = torch.optim.SGD(step.parameters(), 1.0)
     prepared, optimiser = accelerator.prepare(step, optimiser)
     stepper = Stepper(prepared, loss_class(parameters), entry.in_batch, optimiser, accelerator, parts, None, print)
