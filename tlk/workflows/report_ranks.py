@@ -39,5 +39,6 @@ def binned(ranks: np.ndarray) -> list[tuple[str, int]]:
 def _chart(title: str, bars: Sequence[tuple[str, int]]) -> Chart:
     total = sum(count for _, count in bars)
     rows = [(label, f"{count:,}", f"{100 * count / total:.1f}") for label, count in bars]
-    short = [(label.split("–")[0] + "+" * ("–" in label), count) for label, count in bars]  # on a phone there is no room
+    # A phone has no room for "11–15" under a bar.
+    short = [(label.split("–")[0] + "+" * ("–" in label), count) for label, count in bars]
     return bar_chart(title, ("rank of the truth", "queries"), short, Table(title, ("rank", "queries", "%"), rows))
