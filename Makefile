@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-art test test-fast check format bench wheelhouse clean
+.PHONY: help setup demo demo-art test test-slow check format bench wheelhouse clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1|\2/' | \
@@ -26,11 +26,14 @@ demo: $(STAMP) ## draw the embedded competition, train, evaluate, write submissi
 demo-art: $(STAMP) ## draw stand-ins of two art collections, read them, train, print both evaluations (BACKBONE=NAME adds its recipes)
 	@$(BIN)/tlk demo-art $(if $(BACKBONE),--backbone '$(BACKBONE)')
 
-test: $(STAMP) ## run all tests, with branch coverage
-	$(BIN)/python -m pytest --ignore=tests/benchmarks --cov --cov-report=term
+# Tests run in random order, in as many processes as there are cores; -n 0 runs them in one, -p no:randomly in order.
+PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --maxprocesses 8 --dist worksteal
 
-test-fast: $(STAMP) ## run the tests that take no more than a few seconds
-	$(BIN)/python -m pytest --ignore=tests/benchmarks -m 'not slow'
+test: $(STAMP) ## run the tests, with branch coverage; a few minutes
+	$(PYTEST) -m 'not slow' --cov --cov-report=term
+
+test-slow: $(STAMP) ## run what takes longer: kills, full disks, fuzzing, a browser, every recipe
+	$(PYTEST) -m slow
 
 check: $(STAMP) ## lint, formatting, types, layers
 	$(BIN)/ruff check .
