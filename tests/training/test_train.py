@@ -170,6 +170,11 @@ LOSSES: dict[str, dict[str, Any]] = {
 }
 
 
+def inner_loss(row: Epoch) -> float:
+    assert row.inner_loss is not None
+    return row.inner_loss
+
+
 def pictures(pictured: Make, **how: float) -> tuple[Examples, Examples]:
     examples = pictured(220, **how)
     return examples.of(np.arange(160)), examples.of(np.arange(160, 220))
@@ -184,7 +189,7 @@ def test_every_loss_of_embeddings_learns(pictured: Make, recipe: MakeRecipe, tra
     model, histories = train(trainer(recipe(**network, training=TRAINING, **LOSSES[kind])), learned)
     rows = histories["training"]
     assert rows[-1].loss < 0.6 * rows[0].loss
-    assert (rows[-1].inner_loss or 9) < 0.8 * (rows[0].inner_loss or 0)
+    assert inner_loss(rows[-1]) < 0.8 * inner_loss(rows[0])
     assert all(row.inner_accuracy is None for row in rows)
     assert top_2(model, scored).mean() > top_2(untrained, scored).mean() + 0.3
     low, _ = bootstrap_interval(top_2(model, scored))
@@ -203,7 +208,7 @@ def test_reconstruction_learns(pictured: Make, recipe: MakeRecipe, trainer: Make
     perfect = torch.nn.functional.binary_cross_entropy(left.clamp(1e-6, 1 - 1e-6), left).item()
     rows = histories["training"]
     assert rows[0].loss > mean - 0.01
-    assert (rows[-1].inner_loss or 9) < mean - 0.25 * (mean - perfect)
+    assert inner_loss(rows[-1]) < mean - 0.25 * (mean - perfect)
 
 
 def test_verdicts_are_learned(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
@@ -232,7 +237,7 @@ def test_pretraining_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTra
     assert list(histories) == ["pretraining", "training"]
     rows = histories["pretraining"]
     assert rows[-1].loss < 0.5 * rows[0].loss
-    assert (rows[-1].inner_loss or 9) < 0.7 * (rows[0].inner_loss or 0)
+    assert inner_loss(rows[-1]) < 0.7 * inner_loss(rows[0])
     if on == "pairs":
         assert top_2(model, scored).mean() > top_2(untrained, scored).mean() + 0.3
 

@@ -13,13 +13,13 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor
 
-from tlk.errors import UserError
 from tlk.recipe_schema import TrainingParameters
 from tlk.seeding import derive_seed
 from tlk.training.ahead import ahead
 from tlk.training.checkpoint import Checkpoint
 from tlk.training.deadline import Deadline
 from tlk.training.examples import Batch
+from tlk.training.finite import require_finite_loss, require_finite_weights
 from tlk.training.history import Epoch, best_epoch
 from tlk.training.optimise import Stepper, compiled
 from tlk.training.profile import MINING, MOVING, VALIDATING, WAITING, WHOLE, Profile
@@ -65,9 +65,12 @@ def fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None = None
 
     With a checkpoint, a training that was interrupted goes on from its last state and ends where it would have ended.
 
+    In float16 a step whose gradients overflow is skipped; where its loss is not finite, the epoch's leaves it out.
+
     Raises:
-        UserError: the loss is not finite any more, a single pair does not fit into memory, or this machine cannot
-            compile the model.
+        DivergedError: a loss or a weight is not finite any more, or float16 overflowed in too many steps in a row; the
+            checkpoint keeps the last good epoch.
+        UserError: a single pair does not fit into memory, or this machine cannot compile the model.
     """
     with job.profile.of(WHOLE):
         history = _fit(job, accelerator, checkpoint)
@@ -100,7 +103,9 @@ def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> l
         loss = _train_epoch(job, prepared, stepper, optimiser, rates, epoch, accelerator)
         with job.profile.of(VALIDATING):
             scores = _agreed(job.validate(), accelerator) if job.validate is not None else None
-        _require_finite(loss if scores is None or scores.loss is None else scores.loss, epoch)
+        if scores is not None and scores.loss is not None:
+            require_finite_loss(scores.loss, epoch, job.stage, settings, "inner loss")
+        require_finite_weights(model, epoch, job.stage, settings)
         rate = optimiser.param_groups[0]["lr"]
         history.append(Epoch.of_scores(epoch + 1, loss, scores, rate, time.perf_counter() - started))
         if best_epoch(history, settings.watch) == epoch + 1:
@@ -109,6 +114,7 @@ def _fit(job: Job, accelerator: Accelerator, checkpoint: Checkpoint | None) -> l
         if checkpoint is not None:
             _save(job, stepper, checkpoint, history, best)
         stopped = _is_out_of_time(job, history, accelerator)
+    stepper.overflows.require_taken(job.stage)
     accelerator.free_memory()  # it keeps what it prepared, fold after fold
     model.load_state_dict(best)
     model.eval()
@@ -184,16 +190,19 @@ def _train_epoch(
             group["lr"] = rate * rate_factor(job.settings, number, total)
         with job.profile.of(MOVING):
             moved = batch.to(accelerator.device)
-        losses.append(stepper(moved))
-        job.listener.step(number + 1, total, losses[-1].item())
+        value = stepper(moved)
+        loss = value.item()
+        job.listener.step(number + 1, total, loss)
+        stepper.overflows.require_few(epoch, job.stage)
+        if stepper.overflows.in_a_row and not math.isfinite(loss):
+            continue
+        losses.append(value)
+        if accelerator.num_processes == 1:  # several find out together, at the end of the epoch
+            require_finite_loss(loss, epoch, job.stage, job.settings)
     prepared.eval()
     for buffer in prepared.buffers():  # batch norm has seen another part of the batches in each process
         broadcast(buffer)
-    mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
-    _require_finite(mean, epoch)
-    return float(mean)
-
-
-def _require_finite(loss: float, epoch: int) -> None:
-    if not math.isfinite(loss):
-        raise UserError(f"the loss is {loss} in epoch {epoch + 1}\nlower training.learning_rate")
+    own = torch.stack(losses).mean() if losses else torch.tensor(math.nan, device=accelerator.device)
+    mean = float(accelerator.reduce(own, "mean").item())
+    require_finite_loss(mean, epoch, job.stage, job.settings)
+    return mean

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tlk.errors import UserError
 from tlk.training.examples import Batch
+from tlk.training.finite import Overflows
 from tlk.training.profile import BACKWARD, FORWARD, STEPPING, Profile
 
 
@@ -30,6 +31,7 @@ class Stepper:
         profile: Profile | None = None,
     ) -> None:
         self.parts = parts
+        self.overflows = Overflows()
         self._prepared = prepared
         self._loss = loss
         self._in_batch = in_batch
@@ -41,6 +43,8 @@ class Stepper:
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return the batch's loss after a step down its gradient; out of memory, cut the batch finer and try again.
+
+        In float16 a step whose gradient is not finite is skipped, and counted among the `overflows`.
 
         Raises:
             UserError: a single pair does not fit into memory, one of several processes runs out of it, or this
@@ -59,6 +63,7 @@ class Stepper:
             if self._clip is not None:
                 self._accelerator.clip_grad_norm_(self._prepared.parameters(), self._clip)
             self._optimiser.step()
+            self.overflows.count(self._optimiser)
         return value
 
     def _gradient(self, batch: Batch) -> Tensor:

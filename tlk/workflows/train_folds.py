@@ -17,6 +17,7 @@ from tlk.seeding import derive_seed
 from tlk.tables import format_table, parse_table
 from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
+from tlk.training.finite import named
 from tlk.training.history import EPOCH_COLUMNS, Epoch, best_epoch
 from tlk.training.loop import Listener, is_unfinished
 from tlk.training.models import load_model, save_model
@@ -112,7 +113,8 @@ def _train_fold(
     with reporter.track(f"training {fold + 1} of {split.count}") as progress:
         listener = FoldListener(str(fold), accelerator, reporter, progress)
         seed = derive_seed(trainer.recipe.seed, "fold", fold)
-        model, happened = trainer.train(examples, seed, path.parent / "state", listener)
+        with named(f"fold {fold}"):
+            model, happened = trainer.train(examples, seed, path.parent / "state", listener)
     history += [[str(fold), stage, *row.cells()] for stage, rows in happened.items() for row in rows]
     if accelerator.is_main_process:
         write_text(run.folder / "history.csv", format_table(HISTORY, history))

@@ -13,6 +13,7 @@ from tlk.recipe_schema import Recipe
 from tlk.seeding import derive_seed
 from tlk.training.accelerator import make_accelerator, require_tracker
 from tlk.training.examples import Examples
+from tlk.training.finite import named
 from tlk.training.models import save_model
 from tlk.training.profile import WAITING, Profile
 from tlk.training.train import Trainer
@@ -101,6 +102,7 @@ def _refit(run: Run, trainer: Trainer, examples: Examples, reporter: Reporter) -
     with reporter.track("training on all pairs") as progress:
         listener = FoldListener("refit", trainer.accelerator, reporter, progress)
         seed = derive_seed(trainer.recipe.seed, "refit")
-        model = trainer.refit(examples, best_epochs(run, trainer.recipe), seed, listener)
+        with named("refit"):
+            model = trainer.refit(examples, best_epochs(run, trainer.recipe), seed, listener)
     if trainer.accelerator.is_main_process:
         save_model(model, run.folder / "refit" / "model.safetensors")
