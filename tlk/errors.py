@@ -20,6 +20,16 @@ def damaged_run(folder: Path, what: str) -> UserError:
     return UserError(f"{what}\ndelete {folder}, or make the run anew: {again}")
 
 
+def printable(text: str) -> str:
+    """Return one line without what cannot be printed: line ends, and what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def shown(text: str, most: int = 60) -> str:
+    """Return `text` quoted for a message: cut where it is long, without anything that a terminal would obey."""
+    return repr(text if len(text) <= most else f"{text[:most]}…")
+
+
 def summarise(faults: Sequence[str], shown: int = 3) -> str:
     """Join `faults` into one line, naming the first few and counting the rest."""
     rest = len(faults) - shown

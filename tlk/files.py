@@ -57,6 +57,19 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Return the document in `path`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not UTF-8, not JSON, or nested too deep.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
 def in_bytes(size: float) -> str:
     """Return a size as people read it: `3.2 MiB`."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):

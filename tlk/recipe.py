@@ -75,7 +75,9 @@ def parse_recipe(document: Mapping[str, Any], origin: str, remedy: str = "see it
     try:
         document = _tuples(dict(document))
     except RecursionError as error:
-        raise UserError(f"{origin}: its tables are nested too deep to be a recipe") from error
+        raise UserError(f"{origin}: its tables are nested too deep to be a recipe\n{remedy}") from error
+    except OverflowError as error:
+        raise UserError(f"{origin}: {error}\n{remedy}") from error
     faults = find_faults(document)
     if faults:
         raise UserError(f"{origin}: {summarise(faults, shown=12)}\n{remedy}")
@@ -111,7 +113,13 @@ def _folder() -> Any:
 
 
 def _tuples(value: Any) -> Any:
-    """Turn lists into tuples: a recipe does not change."""
+    """Turn lists into tuples: a recipe does not change.
+
+    Raises:
+        OverflowError: a whole number has more than the 64 bits that TOML gives it; of too many digits none is printed.
+    """
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise OverflowError("a whole number is larger than any that TOML knows")
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

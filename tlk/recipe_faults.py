@@ -70,7 +70,8 @@ def _known_keys(schema: type[Parameters], place: Sequence[int | str]) -> list[st
         ("pretraining",): Pretraining,
         ("pretraining", "training"): TrainingParameters,
     }
-    return list(tables[tuple(part for part in place if isinstance(part, str))].model_fields)
+    known = tables.get(tuple(part for part in place if isinstance(part, str)))
+    return list(known.model_fields) if known is not None else []
 
 
 def _registry_faults(table: Mapping[str, Any], where: str, registry: Registry) -> list[str]:

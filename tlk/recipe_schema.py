@@ -27,8 +27,8 @@ class TrainingParameters(Parameters):
     """The loop: epochs, batches, optimiser, schedule, and the early stopping on an inner split."""
 
     epochs: int = Field(30, ge=1, le=100_000)
-    batch_size: int = Field(256, ge=2)  # pairs a step of the optimiser
-    accumulate: int = Field(1, ge=1)  # parts that a batch is computed in
+    batch_size: int = Field(256, ge=2, le=1_000_000)  # pairs a step of the optimiser
+    accumulate: int = Field(1, ge=1, le=1_000_000)  # parts that a batch is computed in
     fresh_negatives: bool = True  # drawn anew in every epoch; else once, before the first
     learning_rate: float = Field(1e-3, gt=0, le=1e6)
     weight_decay: float = Field(0.0, ge=0, le=1e6)
@@ -38,7 +38,7 @@ class TrainingParameters(Parameters):
     precision: Literal["fp32", "mixed"] = "fp32"
     compile: bool = False  # by torch.compile: slow first steps, faster later ones; needs a C++ compiler
     watch: Literal["top_2", "loss", "accuracy"] = "top_2"  # of the inner split: what stops, and chooses the epoch
-    patience: int = Field(5, ge=1)
+    patience: int = Field(5, ge=1, le=100_000)
     inner_fraction: float = Field(0.15, ge=0, lt=1)  # of the training folds; 0: the last epoch is kept, unseen
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tlk.errors import UserError, summarise
+from tlk.errors import UserError, shown, summarise
 from tlk.tables import Table, format_table
 
 
@@ -38,9 +38,9 @@ def submission_faults(table: Table, queries: Sequence[str], length: int) -> list
     missing, unknown = set(queries) - set(found), set(found) - set(queries)
     faults = []
     if missing:
-        faults.append(f"{len(missing)} queries are missing, such as {min(missing)!r}")
+        faults.append(f"{len(missing)} queries are missing, such as {shown(min(missing))}")
     if unknown:
-        faults.append(f"{len(unknown)} queries are not in the test lists, such as {min(unknown)!r}")
+        faults.append(f"{len(unknown)} queries are not in the test lists, such as {shown(min(unknown))}")
     if len(set(found)) < len(found):
         faults.append(f"{len(found) - len(set(found))} queries stand in it twice")
     if not faults and list(queries) != found:

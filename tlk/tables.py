@@ -2,11 +2,20 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
-from tlk.errors import UserError
+from tlk.errors import UserError, printable, shown
+
+# Characters of a row: no table comes near, and a quote that is never closed, or a zip bomb, does not fill the memory.
+LONGEST_ROW = 1_000_000
+MAX_TABLE_BYTES = 256 * 1024 * 1024  # of a table that is read whole
+
+FORMULA = r"'*\s*[=+\-@＝＋－＠]"  # what a spreadsheet would compute, behind however many apostrophes
 
 Header = Callable[[int], Sequence[str]]  # what the header of a table with so many columns must be
 
@@ -33,7 +42,8 @@ def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
         UserError: not UTF-8, not a CSV, no header, or a row shorter or longer than the header.
     """
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        text = Lines(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        reader = csv.reader(text, strict=True)
         rows: list[tuple[str, ...]] = []
         lines: list[int] = []
         line = 1
@@ -42,6 +52,7 @@ def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
                 rows.append(tuple(cells))
                 lines.append(line)
             line = reader.line_num + 1
+            text.row = 0
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}\nsave it as UTF-8") from error
     except csv.Error as error:
@@ -65,18 +76,40 @@ def read_table(path: Path, header: Header | None = None) -> Table:
         UserError: it cannot be read.
     """
     try:
-        return parse_table(path.read_bytes(), str(path), header)
+        with path.open("rb") as file:
+            data = file.read(MAX_TABLE_BYTES + 1)
+        if len(data) > MAX_TABLE_BYTES:
+            raise UserError(f"{path} has more than {MAX_TABLE_BYTES:,} bytes: it is no such table\nname the right file")
+        return parse_table(data, str(path), header)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}\ncheck the path") from error
+
+
+class Lines:
+    """The lines of a text for `csv.reader`, which is to put `row`, the characters since a row began, back to 0.
+
+    Raises csv.Error where a row is longer than `LONGEST_ROW`.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.row = 0
+
+    def __iter__(self) -> Iterator[str]:
+        read = self._text.readline
+        while line := read(LONGEST_ROW + 1):
+            self.row += len(line)
+            if self.row > LONGEST_ROW:
+                raise csv.Error(f"a row of more than {LONGEST_ROW:,} characters: is a quote not closed?")
+            yield line
 
 
 def require_header(table: Table, expected: Sequence[str]) -> None:
     """Raise a UserError unless the table's header is exactly `expected`."""
     if table.header != tuple(expected):
-        found = ",".join(table.header)
+        wanted = ",".join(expected) if len(expected) <= 40 else f"{','.join(expected[:3])},…,{expected[-1]}"
         raise UserError(
-            f"{table.name}: wrong header {found if len(found) <= 80 else found[:80] + '…'!r}\n"
-            f"expected '{','.join(expected)}', separated by commas"
+            f"{table.name}: wrong header {shown(','.join(table.header), 80)}\nexpected '{wanted}', separated by commas"
         )
 
 
@@ -87,16 +120,28 @@ def refuse_repeats(table: Table, column: str) -> None:
     for name, line in zip(table.column(column), table.lines, strict=True):
         if name in first:
             raise UserError(
-                f"{table.name}, line {line}: {what} {name!r} stands in line {first[name]} already\n"
+                f"{table.name}, line {line}: {what} {shown(name)} stands in line {first[name]} already\n"
                 "each id belongs to one row: remove one of the two"
             )
         first[name] = line
+
+
+def harmless(text: str) -> str:
+    """Return `text` for a cell that people look at in a spreadsheet: a formula stands behind an apostrophe, as text.
+
+    What cannot be printed, such as a tab, a line end or an escape sequence, is replaced. Not for what is read back by
+    its content, such as ids: those stay as they are, and no spreadsheet has to open them.
+    """
+    text = printable(text)
+    return f"'{text}" if re.match(FORMULA, text) else text
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a CSV with Unix line ends, quoted where needed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in chain([header], rows):
+        # The module does not quote a lone carriage return, which it refuses to read unquoted.
+        (quoting if any("\r" in cell for cell in row) else writer).writerow(row)
     return text.getvalue()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tlk.errors import printable
+
 if TYPE_CHECKING:
     from tlk.workflows.ensemble import Contribution
 
@@ -75,7 +77,7 @@ def print_table(header: list[str], rows: list[list[str]], title: str = "") -> No
         short = max([len(row[i]) for row in rows], default=0) <= UNBROKEN
         table.add_column(name, justify="left" if i == 0 else "right", overflow="fold", no_wrap=i > 0 and short)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))  # titles and ids come from files
     if title:
         print(title)  # a table's own title would be folded to the table's width
     if sys.stdout.isatty():

@@ -30,7 +30,7 @@ from tlk.cli import (
     submit,
     train,
 )
-from tlk.errors import UserError
+from tlk.errors import UserError, printable
 from tlk.processes import leave
 
 INTERRUPTED = "interrupted; what was complete is kept"
@@ -109,7 +109,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write("error: " + "\n".join(message.splitlines()[:3]) + "\n")  # at once: of several processes all speak
+    lines = map(printable, message.split("\n")[:3])  # what a file holds is not to steer the terminal
+    sys.stderr.write("error: " + "\n".join(lines) + "\n")  # at once: of several processes all speak
     sys.stderr.flush()
     return code
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from tlk.data.source import FolderSource, Source, ZipSource
+from tlk.data.zips import MAX_STREAMED_BYTES, open_entry
 from tlk.errors import UserError
 
 REPLACEMENTS = "replacements_for_corrupted_files"
@@ -126,12 +127,14 @@ def open_csv(path: Path) -> Iterator[IO[bytes]]:
             raise UserError(f"cannot read {path}: {error.strerror}\ncheck the path") from error
         return
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_only_csv(archive)) as entry:
+        with zipfile.ZipFile(path) as archive, open_entry(archive, _only_csv(archive), MAX_STREAMED_BYTES) as entry:
             yield entry
     except UserError:
         raise
-    except Exception as error:  # zipfile, zlib, bz2 and lzma each raise their own
-        raise UserError(f"cannot read {path}: {error}\ndownload it again, or give the unpacked file") from error
+    except Exception as error:  # zipfile and zlib each raise their own
+        raise UserError(
+            f"cannot read {path}: {error or 'it is cut off'}\ndownload it again, or give the unpacked file"
+        ) from error
 
 
 def _only_csv(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

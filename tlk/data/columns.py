@@ -1,5 +1,6 @@
 """Some columns of a large table, by name, row after row: other columns may come, go and change places."""
 
+import codecs
 import csv
 import io
 import zipfile
@@ -7,9 +8,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
-from tlk.errors import UserError
+from tlk.data.zips import MAX_STREAMED_BYTES, open_entry
+from tlk.errors import UserError, shown
+from tlk.tables import Lines
+
+_PIECE = 1024 * 1024
 
 
 def find_table(folder: Path, name: str) -> Path:
@@ -37,61 +42,65 @@ def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -
         UserError: a required column is missing, a row is not as long as the header, or it is no CSV in UTF-8.
     """
     with _opened(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        text = Lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         reader, line = csv.reader(text, strict=True), 1
         try:
             header = next(reader, [])
             places = _places(path, header, required, optional)
-            line = reader.line_num + 1
+            line, text.row = reader.line_num + 1, 0
             for cells in reader:
                 if len(cells) != len(header) and cells:
                     what = f"{len(cells)} cells where the header has {len(header)}"
                     raise UserError(f"{path}, line {line}: {what}\nmend the row, or get the table again")
                 if cells:  # a blank line has none
                     yield line, [cells[place] if place is not None else "" for place in places]
-                line = reader.line_num + 1
+                line, text.row = reader.line_num + 1, 0
         except UnicodeDecodeError as error:
             where = f"{path}, line {_undecodable(path)}"
             raise UserError(f"{where}: not UTF-8 text: {error.reason}\nget the table again") from error
         except csv.Error as error:
             raise UserError(f"{path}, line {line}: {error}\nmend the row, or get the table again") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise UserError(f"cannot read {path}: {error}\nget it again") from error
+            raise UserError(f"cannot read {path}: {error or 'it is cut off'}\nget it again") from error
 
 
 def _undecodable(path: Path) -> int:
     """Return the first line that is not UTF-8: the text is decoded in blocks, whose error does not tell."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     with _opened(path) as file:
-        for number, line in enumerate(file, 1):
+        for piece in iter(lambda: file.read(_PIECE), b""):
             try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    raise AssertionError(f"{path} changed while it was read")
+                decoder.decode(piece)
+            except UnicodeDecodeError as error:
+                return line + error.object[: error.start].count(b"\n")
+            line += piece.count(b"\n")
+    return line  # a letter that is cut off at the end
 
 
 def _places(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[int | None]:
     missing = [name for name in required if name not in header]
     if missing:
-        raise UserError(f"{path} has no column {missing[0]!r}\nits header is {','.join(header)[:120]!r}")
+        raise UserError(f"{path} has no column {missing[0]!r}\nits header is {shown(','.join(header), 120)}")
     return [header.index(name) if name in header else None for name in (*required, *optional)]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         if path.suffix.lower() != ".zip":
             with path.open("rb") as file:
                 yield file
             return
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if _is_table(name)]
-            if len(names) != 1:
-                raise UserError(f"{path} holds {len(names)} CSV tables instead of one\nunpack the one that is meant")
-            with archive.open(names[0]) as entry:
-                yield entry  # type: ignore[misc]
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:  # the last: encrypted, or packed in an unknown way
-        raise UserError(f"cannot read {path}: {error}\nget it again") from error
+            tables = [info for info in archive.infolist() if _is_table(info.filename)]
+            if len(tables) != 1:
+                raise UserError(f"{path} holds {len(tables)} CSV tables instead of one\nunpack the one that is meant")
+            with open_entry(archive, tables[0], MAX_STREAMED_BYTES) as entry:
+                yield entry
+    except UserError:
+        raise
+    except Exception as error:  # a damaged directory makes zipfile trip over more than its own kinds
+        raise UserError(f"cannot read {path}: {error or 'it is cut off'}\nget it again") from error
 
 
 def _is_table(name: str) -> bool:

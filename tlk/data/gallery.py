@@ -8,7 +8,7 @@ from tlk.data.collection import Collection, is_collection
 from tlk.data.competition import Competition
 from tlk.data.images import SUFFIXES
 from tlk.data.source import Source, open_source
-from tlk.errors import UserError
+from tlk.errors import UserError, printable
 
 _LEFT_OUT = "__MACOSX"  # what a Mac's archiver adds: not images, whatever their endings
 
@@ -42,7 +42,7 @@ def open_gallery(location: Path) -> Gallery:
         gallery = Gallery(collection.source, collection.ids, collection.paths, titles, artists)
     else:
         paths = image_files(location)
-        gallery = Gallery(open_source(location), tuple(map(_printable, paths)), tuple(paths))
+        gallery = Gallery(open_source(location), tuple(map(printable, paths)), tuple(paths))
     if not len(gallery):
         raise UserError(f"{location} has no images\nname a folder with some, at any depth, with --data, or --gallery")
     return gallery
@@ -94,8 +94,3 @@ def _names(folder: Path) -> list[str]:
         raise UserError(f"cannot read {folder}: {error.strerror}\nmend its rights, or name another folder") from error
     # Backwards, because the last is taken first.
     return sorted((name for name in names if not name.startswith(".") and name != _LEFT_OUT), reverse=True)
-
-
-def _printable(path: str) -> str:
-    """Return a path without what cannot be printed: bytes that are no text, line ends."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)

@@ -19,6 +19,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp",
 # Pillow opens MPO, the format of many phones, as JPEG; naming it here would be an error.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
+# No image with more is decoded, wherever it comes from: it must be a trap. The largest painting scans have 107 million.
+MAX_PIXELS = 178_956_970
+
 # Pixels are kept no larger than this on either side. Backbones see 224 to 448 of them, descriptors fewer; a museum's
 # 50-megapixel scan costs no more than a thumbnail from here on.
 MAX_SIDE = 512
@@ -39,10 +42,13 @@ def decode_image(data: bytes, name: str, max_side: int = MAX_SIDE) -> np.ndarray
     for 107 megapixels .4 to 2.2 GiB.
 
     Raises:
-        UserError: not an image, truncated, or so large that it must be a trap (Pillow's limit, 179 megapixels).
+        UserError: not an image, truncated, or of more than `MAX_PIXELS`, whatever the settings of Pillow.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:  # as the file claims: nothing is decoded yet
+                what = f"it has {image.width * image.height} pixels, the limit is {MAX_PIXELS}"
+                raise Image.DecompressionBombError(what)
             image.draft("RGB", (max_side, max_side))  # JPEG: decode at a reduced scale where that is enough
             image.load()
             ImageOps.exif_transpose(image, in_place=True)

@@ -12,7 +12,7 @@ from tlk.data.archives import open_csv
 from tlk.data.competition import is_plain_id
 from tlk.data.source import MAX_FILE_BYTES
 from tlk.errors import UserError
-from tlk.tables import Table, parse_table
+from tlk.tables import Lines, Table, parse_table
 
 TABLE = "all_data_info.csv"
 COLUMNS = ("artist", "title", "style", "genre", "date", "year", "artist_group", "in_train")  # of the collection
@@ -108,25 +108,27 @@ def read_submission_pairs(path: Path) -> Iterator[tuple[list[str], list[str], li
         UserError: the file cannot be read, has no header, or has a bad row.
     """
     with open_csv(path) as file:
-        reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+        text = Lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+        reader = csv.reader(text, strict=True)
         try:
             header = next(reader, [])
             if len(header) < 3 or header[0].strip().isdigit():
                 expected = "a header and three columns were expected: index, image, image"
                 raise UserError(f"{path}, line 1: {','.join(header)[:80]!r} cannot be the header\n{expected}")
-            yield from _blocks(reader, path, len(header))
+            yield from _blocks(reader, text, path, len(header))
         except UnicodeDecodeError as error:
             raise UserError(f"{path} is not UTF-8 text: {error.reason}\nsave it as UTF-8") from error
         except csv.Error as error:
             raise UserError(f"{path}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
 
 
-def _blocks(reader: Any, path: Path, width: int) -> Iterator[tuple[list[str], list[str], list[str]]]:
+def _blocks(reader: Any, text: Lines, path: Path, width: int) -> Iterator[tuple[list[str], list[str], list[str]]]:
     stems = _Stems()
     index: list[str] = []
     first: list[str] = []
     second: list[str] = []
     for cells in reader:
+        text.row = 0
         if len(cells) != width:
             if not cells:  # a blank line
                 continue

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from tlk.data.zips import read_entry
 from tlk.errors import UserError
 
-# No image or table of a competition comes near this; a zip that claims more is a mistake or a trap.
+# No image or table of a competition comes near this; a file or an entry of a zip that has more is a mistake or a trap.
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
@@ -30,7 +31,11 @@ class Source(Protocol):
 
 
 class FolderSource:
-    """Files in a folder on disk."""
+    """Files in a folder on disk.
+
+    Symbolic links are followed wherever they lead, as people keep pictures on several disks; what they lead to is only
+    ever read. The names of tables and ids lead nowhere else: they are looked up among the names in the folder.
+    """
 
     def __init__(self, location: Path) -> None:
         self.location = location
@@ -44,8 +49,11 @@ class FolderSource:
         """
         place = self.location / path
         try:
-            if not stat.S_ISREG(place.stat().st_mode):  # a pipe would never end
+            known = place.stat()
+            if not stat.S_ISREG(known.st_mode):  # a pipe would never end
                 raise UserError(f"cannot read {place}: it is not a file\nput the file there, or take its id out")
+            if known.st_size > MAX_FILE_BYTES:
+                raise UserError(f"cannot read {place}: it has {known.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}")
             return place.read_bytes()
         except OSError as error:
             raise UserError(f"cannot read {place}: {error.strerror}") from error
@@ -70,7 +78,7 @@ class FolderSource:
 
 
 class ZipSource:
-    """Files in a zip, read in place: nothing is unpacked, so no entry can land anywhere."""
+    """Files in a zip, read in place: nothing is unpacked, so no entry can land anywhere; a link is only its bytes."""
 
     def __init__(self, location: Path) -> None:
         self.location = location
@@ -108,12 +116,11 @@ class ZipSource:
         info = self._entries.get(self._prefix + path)
         if info is None:
             raise UserError(f"cannot read {self.location}/{path}: no such entry in the zip")
-        if info.file_size > MAX_FILE_BYTES:
-            raise UserError(f"cannot read {self.location}/{path}: it would unpack to {info.file_size:,} bytes")
         try:
-            return self._zip.read(info)
-        except Exception as error:  # zipfile, zlib, bz2 and lzma each raise their own
-            raise UserError(f"cannot read {self.location}/{path}: {error}\ndownload the zip again") from error
+            return read_entry(self._zip, info, MAX_FILE_BYTES)
+        except Exception as error:  # zipfile and zlib each raise their own
+            why = str(error) or "it is cut off"
+            raise UserError(f"cannot read {self.location}/{path}: {why}\ndownload the zip again") from error
 
     def exists(self, path: str) -> bool:
         """Return whether there is an entry at `path`."""

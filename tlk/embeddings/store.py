@@ -4,7 +4,6 @@ A vector is found by two fingerprints: of the image file's content, and of the v
 preprocessing, pooling, precision, library versions). Change either and the lookup misses.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from tlk.data.shards import Shards, row_checksums
 from tlk.embeddings.views import View
 from tlk.errors import UserError
-from tlk.files import in_bytes, write_json
+from tlk.files import in_bytes, read_json, write_json
 
 # Half precision holds embeddings to three digits, which no ranking here can tell from full precision.
 _LARGEST = float(np.finfo(np.float16).max)
@@ -130,7 +129,7 @@ class VectorStore:
 
 def _view_name(folder: Path) -> str:
     try:
-        return str(json.loads((folder / "view.json").read_text(encoding="utf-8"))["name"])
+        return str(read_json(folder / "view.json")["name"])
     except (OSError, ValueError, KeyError, TypeError):  # its writer was killed, or is not ready yet
         return folder.name
 

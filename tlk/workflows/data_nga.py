@@ -11,7 +11,7 @@ from tlk.data.download import Failure, Manners, Wanted, download
 from tlk.data.nga import Counted, Picture, Work, media, published, terms, works
 from tlk.errors import UserError
 from tlk.files import write_text
-from tlk.tables import format_table, read_table
+from tlk.tables import format_table, harmless, read_table
 from tlk.workflows.progress import Reporter
 
 COLUMNS = ("object", "title", "artist", "classification", "series", "beginyear", "endyear", "themes", "terms", "view")
@@ -149,6 +149,6 @@ def _download(out: Path, rows: list[_Row], reporter: Reporter, manners: Manners)
     ids = {out / row.file: row.id for row in rows}
     write_text(
         out / FAILURES,
-        format_table(("id", "url", "why"), [(ids[one.path], one.url, one.why) for one in failures]),
+        format_table(("id", "url", "why"), [(ids[one.path], harmless(one.url), harmless(one.why)) for one in failures]),
     )
     return failures

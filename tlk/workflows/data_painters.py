@@ -1,6 +1,5 @@
 """`tlk data painters`: Painter by Numbers, from the archives it is distributed in to a collection."""
 
-import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,9 +11,9 @@ from tlk.data.collection import TABLE, write_collection
 from tlk.data.painters import COLUMNS, KNOWN_CORRUPT, Painting, read_paintings
 from tlk.data.thumbnails import make_thumbnail
 from tlk.errors import UserError, summarise
-from tlk.files import replacing, write_json, write_text
+from tlk.files import read_json, replacing, write_json, write_text
 from tlk.processes import cores
-from tlk.tables import format_table
+from tlk.tables import format_table, harmless
 from tlk.workflows.progress import Reporter
 
 IMAGES, FAILURES = "images", "failures.csv"
@@ -65,7 +64,7 @@ def make_painters(archives: Path, out: Path, size: int, limit: int | None, repor
         reporter.note(f"left out, known to be corrupt and without {REPLACEMENTS}.zip: {names}")
     failed = _make(plan, out / IMAGES, size, reporter)
     lost = plan.absent | plan.corrupt | failed
-    rows = [(p.name, *lost[p.name]) for p in paintings if p.name in lost]
+    rows = [(p.name, *map(harmless, lost[p.name])) for p in paintings if p.name in lost]
     write_text(out / FAILURES, format_table(("id", "archive", "why"), rows))
     kept = [painting for painting in paintings if painting.name not in lost]
     write_collection(out, COLUMNS, [(p.name, f"{IMAGES}/{p.name}.jpg", *p.cells) for p in kept])
@@ -86,7 +85,7 @@ def _claim(out: Path, size: int) -> None:
     settings = out / _SETTINGS
     if settings.is_file():
         try:
-            made = json.loads(settings.read_bytes())["size"]
+            made = read_json(settings)["size"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"cannot read {settings}\ndelete {out}, or choose another place with --out") from error
         if made != size:

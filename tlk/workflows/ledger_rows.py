@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tlk.errors import UserError
-from tlk.tables import Table, format_table
+from tlk.tables import FORMULA, Table, format_table, harmless
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,12 @@ def _write(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value)
-        return f"'{shown}" if re.match(r"'*[=+\-@]", shown) else shown
+        return harmless(value)
     return "" if value is None else repr(value)
 
 
 def _text(cell: str) -> str:
-    return cell[1:] if re.match(r"'+[=+\-@]", cell) else cell
+    return cell[1:] if cell.startswith("'") and re.match(FORMULA, cell) else cell
 
 
 def _name(cell: str) -> str:

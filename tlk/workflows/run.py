@@ -1,6 +1,5 @@
 """A run on disk: the folder, what lies in it, and which one is meant when none is named."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import tomli_w
 
 from tlk.constants import PICKS
 from tlk.errors import UserError, damaged_run
-from tlk.files import write_json, write_text
+from tlk.files import read_json, write_json, write_text
 from tlk.models.registry import MODELS
 from tlk.recipe import parse_recipe
 from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, Recipe
@@ -56,7 +55,7 @@ class Run:
         path = self.folder / "recipe.toml"
         try:
             return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # not all that tomllib raises is its own
             raise damaged_run(self.folder, f"cannot read {path}: {error}") from error
 
     def write_recipe(self, recipe: AnyRecipe) -> None:
@@ -71,7 +70,7 @@ class Run:
         """
         path = self.folder / name
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
         except (OSError, ValueError) as error:
             raise damaged_run(self.folder, f"cannot read {path}: {error}") from error
         if not isinstance(found, dict):

@@ -9,7 +9,7 @@ from typing import Any
 
 from tlk.data.reader import ImageReader
 from tlk.files import replacing
-from tlk.tables import format_table
+from tlk.tables import format_table, harmless
 from tlk.workflows.contact_sheet import Cell, draw_sheet
 
 HEADER = ("query", "rank", "id", "similarity", "title")
@@ -75,7 +75,10 @@ def write_results(found: Sequence[Found], out: Path | None, sheet: Path | None, 
 
 
 def _rows(found: Found) -> list[list[str]]:
-    return [[found.query, str(one.rank), one.id, f"{one.similarity:.7g}", one.title] for one in found.neighbours]
+    return [
+        [harmless(found.query), str(one.rank), harmless(one.id), f"{one.similarity:.7g}", harmless(one.title)]
+        for one in found.neighbours
+    ]
 
 
 def _cells(found: Found) -> list[Cell]:

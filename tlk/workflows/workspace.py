@@ -1,6 +1,5 @@
 """Where things lie: the data, the cache and the runs of the folder that a command was started in."""
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +14,7 @@ from tlk.data.reader import ImageReader
 from tlk.embeddings.store import VectorStore
 from tlk.embeddings.views import digest
 from tlk.errors import UserError
-from tlk.files import write_json
+from tlk.files import read_json, write_json
 from tlk.locks import locked
 
 PIXEL_CACHE_GB = 2.0
@@ -64,7 +63,7 @@ class Workspace:
         """
         file = self.cache / "sources.json"
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = read_json(file)
             if not (isinstance(found, list) and all(isinstance(place, str) for place in found)):
                 raise ValueError("it is not a list of paths")
         except FileNotFoundError:
