@@ -35,8 +35,10 @@ class Table:
         return [row[place] for row in self.rows]
 
 
-def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
+def parse_table(data: bytes, name: str, header: Header | None = None, further: bool = False) -> Table:
     """Parse the CSV `data`; `name` is for messages. Every cell stays text, so `nan`, `007` and `1e5` are ids.
+
+    With `further` the columns of `header` may stand in any order, and others beside them.
 
     Raises:
         UserError: not UTF-8, not a CSV, no header, or a row shorter or longer than the header.
@@ -61,7 +63,7 @@ def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
         raise UserError(f"{name} is empty: a header and rows were expected")
     table = Table(name, rows[0], rows[1:], lines[1:])
     if header is not None:  # before the rows: cells that are too many are no surprise below a wrong header
-        require_header(table, header(len(table.header)))
+        require_header(table, header(len(table.header)), further)
     for row, line in zip(table.rows, table.lines, strict=True):
         if len(row) != len(table.header):
             shown = f"{len(row)} cells where the header has {len(table.header)}"
@@ -69,8 +71,8 @@ def parse_table(data: bytes, name: str, header: Header | None = None) -> Table:
     return table
 
 
-def read_table(path: Path, header: Header | None = None) -> Table:
-    """Read a CSV of the user's, whose header must be `header`.
+def read_table(path: Path, header: Header | None = None, further: bool = False) -> Table:
+    """Read a CSV of the user's, whose header must be `header`; with `further` it may also hold other columns.
 
     Raises:
         UserError: it cannot be read.
@@ -80,7 +82,7 @@ def read_table(path: Path, header: Header | None = None) -> Table:
             data = file.read(MAX_TABLE_BYTES + 1)
         if len(data) > MAX_TABLE_BYTES:
             raise UserError(f"{path} has more than {MAX_TABLE_BYTES:,} bytes: it is no such table\nname the right file")
-        return parse_table(data, str(path), header)
+        return parse_table(data, str(path), header, further)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}\ncheck the path") from error
 
@@ -104,13 +106,17 @@ class Lines:
             yield line
 
 
-def require_header(table: Table, expected: Sequence[str]) -> None:
-    """Raise a UserError unless the table's header is exactly `expected`."""
-    if table.header != tuple(expected):
-        wanted = ",".join(expected) if len(expected) <= 40 else f"{','.join(expected[:3])},…,{expected[-1]}"
-        raise UserError(
-            f"{table.name}: wrong header {shown(','.join(table.header), 80)}\nexpected '{wanted}', separated by commas"
-        )
+def require_header(table: Table, expected: Sequence[str], further: bool = False) -> None:
+    """Raise a UserError unless the table's header is exactly `expected`; with `further`, holds it, each name once."""
+    names = set(table.header)
+    if table.header == tuple(expected) or (further and names >= set(expected) and len(names) == len(table.header)):
+        return
+    wanted = ",".join(expected) if len(expected) <= 40 else f"{','.join(expected[:3])},…,{expected[-1]}"
+    beside = "; columns of your own may stand beside these, each with a name" if further else ""
+    raise UserError(
+        f"{table.name}: wrong header {shown(','.join(table.header), 80)}\n"
+        f"expected '{wanted}', separated by commas{beside}"
+    )
 
 
 def refuse_repeats(table: Table, column: str) -> None:

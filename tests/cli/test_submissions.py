@@ -20,7 +20,8 @@ def test_what_was_predicted_is_listed_and_answered(workspace_folder: Path, capsy
     assert json.loads(capsys.readouterr().out) == []
     write_text(Path("submissions/ledger.csv"), format_ledger([ENTRY, replace(ENTRY, file="b.csv", top_2=None)]))
     assert run(["submissions", "record", "a.csv", "--public", ".61"]) == 0
-    assert "run a: public 61.0 %; out-of-fold 50.0 [40.0, 60.0] %" in capsys.readouterr().out
+    told = "a.csv of 2026-01-31T12:00:00Z, run a\npublic 61.0 %; out-of-fold 50.0 [40.0, 60.0] %\n"
+    assert capsys.readouterr().out == told
     assert run(["submissions", "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)
     assert (first["file"], first["public"], first["state"]) == ("a.csv", 0.61, "gone")

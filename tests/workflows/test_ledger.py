@@ -96,7 +96,7 @@ def test_what_saw_the_test_half_or_has_no_matched_number_says_so(run: Run) -> No
     assert (second.top_2, second.low, second.high, second.matched) == (None, None, None, True)
 
 
-def test_predict_enters_what_lies_in_a_folder_of_submissions_alone(
+def test_every_prediction_is_entered_as_it_is_reached_from_the_ledger(
     run: Run, competition_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scored(run: Run, lists: Lists, *rest: object) -> Scored:
@@ -105,13 +105,30 @@ def test_predict_enters_what_lies_in_a_folder_of_submissions_alone(
     monkeypatch.setattr("tlk.workflows.predict.score_lists", scored)
     workspace = Workspace.here(competition_folder)
     done = predict(workspace, None, None, "cpu", Silent())
-    predict(workspace, None, workspace.runs / "mine" / "demo.csv", "cpu", Silent())
-    predict(workspace, None, Path("elsewhere/submissions/b.csv"), "cpu", Silent())
-    assert not list(workspace.runs.rglob(LEDGER))
-    (entry,), (other,) = read_ledger(), read_ledger(Path("elsewhere/submissions"))
-    assert (entry.file, other.file, entry.data) == ("submission.csv", "b.csv", "small")
-    assert entry.sha256 == hashlib.sha256(done.path.read_bytes()).hexdigest()
-    assert (entry.run, entry.matched) == ("mine", False)
+    predict(workspace, None, Path("mine.csv"), "cpu", Silent())
+    predict(workspace, None, Path.cwd() / "deep" / "b.csv", "cpu", Silent())
+    predict(workspace, None, Path("elsewhere/submissions/c.csv"), "cpu", Silent())
+    predict(workspace, None, workspace.runs / "mine" / "demo.csv", "cpu", Silent(), enter=False)
+    entries = read_ledger()
+    assert [entry.file for entry in entries] == ["submission.csv", "../mine.csv", "../deep/b.csv"]
+    assert [entry.file for entry in read_ledger(Path("elsewhere/submissions"))] == ["c.csv"]
+    assert sorted(path.parent for path in Path().rglob(LEDGER)) == [Path("elsewhere/submissions"), Path("submissions")]
+    assert entries[0].sha256 == hashlib.sha256(done.path.read_bytes()).hexdigest()
+    assert {(entry.run, entry.data, entry.matched, state_of(entry)) for entry in entries} == {
+        ("mine", "small", False, "there")
+    }
+    for number, file in enumerate(("mine.csv", str(Path.cwd() / "deep/b.csv"))):
+        record_score(Path(file), 0.5 + number / 10, None)
+    assert [entry.public for entry in read_ledger()] == [None, 0.5, 0.6]
+
+
+@pytest.mark.parametrize("name", ["ledger.csv", "Ledger.CSV", ".ledger.lock"])
+def test_no_submission_replaces_the_ledger(run: Run, competition_folder: Path, name: str) -> None:
+    predicted(run, "one")
+    before = Path("submissions/ledger.csv").read_text()
+    with pytest.raises(UserError, match="is where the trail of submissions is kept"):
+        predict(Workspace.here(competition_folder), None, Path("submissions") / name, "cpu", Silent())
+    assert Path("submissions/ledger.csv").read_text() == before
 
 
 def test_a_ledger_that_cannot_be_written_costs_a_note_and_no_submission(run: Run) -> None:
@@ -216,14 +233,47 @@ def test_an_edited_cell_is_said_by_its_line(column: str, cell: str, workspace_fo
     assert len(str(raised.value).splitlines()) <= 3
 
 
-def test_what_a_spreadsheet_saves_is_read_and_other_columns_are_refused(workspace_folder: Path) -> None:
-    Path("submissions").mkdir()
+def test_what_a_spreadsheet_saves_is_read_and_other_columns_are_kept(run: Run) -> None:
     usual = format_ledger([replace(ENTRY, run="-a", public=0.25)])
-    Path("submissions/ledger.csv").write_bytes(b"\xef\xbb\xbf" + usual.replace("\n", "\r\n").encode())
+    write_text(Path("submissions/ledger.csv"), "\ufeff" + usual.replace("\n", "\r\n"))
     assert read_ledger() == [replace(ENTRY, run="-a", public=0.25)]
-    Path("submissions/ledger.csv").write_text(usual.replace("top_2", "top2"))
-    with pytest.raises(UserError, match=r"ledger.csv: wrong header"):
+    names, cells = list(csv.reader(io.StringIO(usual)))
+    rows = [["my notes", *names[::-1], ""], ["=cmd|' /C calc'!A0", *cells[::-1], ""]]
+    with Path("submissions/ledger.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (entry,) = read_ledger()
+    assert entry == replace(ENTRY, run="-a", public=0.25, own={"my notes": "=cmd|' /C calc'!A0"})
+    for _ in range(2):
+        predicted(run, "one")
+    record_score(Path("a.csv"), 0.5, None)
+    first, _, third = read_ledger()
+    assert (first, third.own, third.public) == (entry, {"my notes": ""}, 0.5)
+    told = list(csv.reader(Path("submissions/ledger.csv").read_text().splitlines()))
+    assert told[0] == [*HEADER, "my notes"]
+    assert [row[-1] for row in told[1:]] == ["'=cmd|' /C calc'!A0", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(("top_2", ","), ("top2", ",")), ((",", "."), (";", ",")), (("private",), ("public",))]
+)
+def test_another_header_is_refused_and_the_expected_one_said(
+    workspace_folder: Path, old: tuple[str, ...], new: tuple[str, ...]
+) -> None:
+    text = format_ledger([ENTRY])
+    for one, other in zip(old, new, strict=True):
+        text = text.replace(one, other)
+    write_text(Path("submissions/ledger.csv"), text)
+    with pytest.raises(UserError, match=r"ledger.csv: wrong header .*\nexpected 'file,sha256,.*separated by commas"):
         read_ledger()
+    assert Path("submissions/ledger.csv").read_text() == text
+
+
+def test_a_hand_edited_name_commands_no_terminal_and_reads_no_device(workspace_folder: Path) -> None:
+    write_text(Path("submissions/ledger.csv"), format_ledger([ENTRY]).replace("a.csv", "/dev/zero"))
+    (entry,) = read_ledger()
+    assert state_of(entry) == "gone"
+    write_text(Path("submissions/ledger.csv"), format_ledger([ENTRY]).replace("a.csv", "\x1b[31mred"))
+    assert read_ledger()[0].file == "\N{REPLACEMENT CHARACTER}[31mred"
 
 
 def test_the_answer_goes_to_the_newest_row_of_that_content(run: Run) -> None:
@@ -253,7 +303,7 @@ def test_an_answer_that_belongs_nowhere_is_refused(run: Run) -> None:
     ):
         with pytest.raises(UserError, match=message):
             record_score(path, public, private)
-    with pytest.raises(UserError, match=r"has no row for b.csv"):
+    with pytest.raises(UserError, match=r"has no row for submissions/b.csv\nit has a.csv; tlk predict enters"):
         record_score(Path("submissions/b.csv"), 0.5, None)
     write_text(path, "other")
     with pytest.raises(UserError, match=r"is not what submissions/ledger.csv has under that name"):

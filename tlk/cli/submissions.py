@@ -1,6 +1,5 @@
 """`tlk submissions …`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +22,7 @@ def submissions(context: typer.Context, json: JsonOption = False) -> None:
 
     found = [(entry, state_of(entry)) for entry in read_ledger()]
     if json:
-        print_json([asdict(entry) | {"state": state} for entry, state in found])
+        print_json([entry.document() | {"state": state} for entry, state in found])
         return
     if not found:
         print(f"there is no row in {FOLDER / LEDGER}: tlk predict writes them")
@@ -46,7 +45,8 @@ def record(
     scores = {"public": entry.public, "private": entry.private}
     told = ", ".join(f"{name} {percent(value)} %" for name, value in scores.items() if value is not None)
     here = f"; out-of-fold {_interval(entry)} %" if entry.top_2 is not None else ""
-    print(f"{entry.file} of {entry.time}, run {entry.run}: {told}{here}")
+    print(f"{entry.file} of {entry.time}, run {entry.run}")
+    print(f"{told}{here}")
 
 
 def _cells(entry: "Entry", state: str) -> list[str]:

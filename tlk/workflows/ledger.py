@@ -1,7 +1,7 @@
 """The trail of submissions: which file came from which run, what that reached here, and what the leaderboard said.
 
-The ledger lies beside the files that it tells of, in a folder called `submissions` and in no other: a prediction that
-is written elsewhere, such as the demo's test of each run, is not meant for a leaderboard.
+A ledger lies in a folder called `submissions`: that of a file in such a folder beside it, that of any other one in the
+workspace. It names files as they are reached from its folder: `a.csv`, `../elsewhere.csv`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tlk.constants import PICKS
-from tlk.errors import UserError, damaged_run
+from tlk.errors import UserError, damaged_run, summarise
 from tlk.files import write_text
 from tlk.locks import locked
 from tlk.tables import read_table
@@ -32,7 +32,18 @@ def read_ledger(folder: Path = FOLDER) -> list[Entry]:
         UserError: it cannot be read, or a line is damaged.
     """
     path = folder / LEDGER
-    return parse_ledger(read_table(path, lambda width: HEADER)) if os.path.lexists(path) else []
+    return parse_ledger(read_table(path, lambda width: HEADER, further=True)) if os.path.lexists(path) else []
+
+
+def refuse_ledger(path: Path) -> None:
+    """Raise a UserError if a submission at `path` would replace a ledger, or the lock of one."""
+    if path.name.casefold() in (LEDGER, LOCK) and folder_of(path) == path.parent:
+        raise UserError(f"{path} is where the trail of submissions is kept\nchoose another name with --out")
+
+
+def folder_of(file: Path) -> Path:
+    """Return the folder whose ledger tells of `file`."""
+    return file.parent if Path(os.path.abspath(file)).parent.name == FOLDER.name else FOLDER
 
 
 def record_prediction(path: Path, text: str, run: Run, data: str, matched: bool, reporter: Reporter) -> None:
@@ -40,14 +51,12 @@ def record_prediction(path: Path, text: str, run: Run, data: str, matched: bool,
 
     `data` is the name of the data whose lists were scored; `matched`: all lists were looked at together.
     """
-    folder = path.absolute().parent
-    if folder.name != FOLDER.name:
-        return
+    folder = folder_of(path)
     try:
-        entry = _entry(path.name, text, run, data, matched)
-        _change(path.parent, lambda entries: [*entries, entry])
+        entry = _entry(_name_in(folder, path), text, run, data, matched)
+        _change(folder, lambda entries: [*entries, entry])
     except UserError as error:
-        reporter.note(f"{path} is written, but not in {path.parent / LEDGER}: {' – '.join(str(error).splitlines())}")
+        reporter.note(f"{path} is written, but not in {folder / LEDGER}: {' – '.join(str(error).splitlines())}")
 
 
 def record_score(file: Path, public: float | None, private: float | None) -> Entry:
@@ -64,12 +73,11 @@ def record_score(file: Path, public: float | None, private: float | None) -> Ent
             share(value)
         except ValueError as error:
             raise UserError(f"--{name} {value:g} is not {error}") from error
-    folder = file.parent if file.absolute().parent.name == FOLDER.name else FOLDER
-    place = file if file.exists() else folder / file.name
+    folder = folder_of(file)
     changed: list[Entry] = []
 
     def change(entries: list[Entry]) -> list[Entry]:
-        row = _newest(entries, place, folder)
+        row = _newest(entries, file, folder)
         known = entries[row]
         changed.append(
             replace(known, public=told.get("public", known.public), private=told.get("private", known.private))
@@ -114,20 +122,31 @@ def _entry(file: str, text: str, run: Run, data: str, matched: bool) -> Entry:
 
 
 def _newest(entries: list[Entry], file: Path, folder: Path) -> int:
-    """Return the row that a score of `file` belongs to."""
-    rows = [row for row, entry in enumerate(entries) if entry.file == file.name]
+    """Return the row that a score of `file` belongs to: a path, or the bare name of a file in the ledger's folder."""
+    name = next((x for x in (_name_in(folder, file), file.name) if any(entry.file == x for entry in entries)), None)
+    if name is None:
+        known = summarise(list(dict.fromkeys(entry.file for entry in reversed(entries)))) or "nothing"
+        raise UserError(f"{folder / LEDGER} has no row for {file}\nit has {known}; tlk predict enters what it writes")
+    place = file if file.exists() else folder / name
+    content = _content(place)
+    rows = [row for row, entry in enumerate(entries) if entry.file == name and content in (None, entry.sha256)]
     if not rows:
-        there = f"it has {entries[-1].file}" if entries else "it is empty"
-        raise UserError(f"{folder / LEDGER} has no row for {file.name}\n{there}; files elsewhere are not recorded")
-    content = _content(file)
-    rows = [row for row in rows if content in (None, entries[row].sha256)]
-    if not rows:
-        what = f"{file} is not what {folder / LEDGER} has under that name"
+        what = f"{place} is not what {folder / LEDGER} has under that name"
         raise UserError(f"{what}\nbring the file that was scored back, or move this one away")
     return rows[-1]
 
 
+def _name_in(folder: Path, file: Path) -> str:
+    """Return how `file` is reached from `folder`."""
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:  # another drive, on Windows
+        return Path(os.path.abspath(file)).as_posix()
+
+
 def _content(file: Path) -> str | None:
+    if not file.is_file():  # a pipe, or a device, has no end
+        return None
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -138,7 +157,8 @@ def _content(file: Path) -> str | None:
 def _change(folder: Path, change: Callable[[list[Entry]], list[Entry]]) -> None:
     """Read the ledger, change it and write it whole, one process at a time."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / LOCK):
             write_text(folder / LEDGER, format_ledger(change(read_ledger(folder))))
     except OSError as error:
-        raise UserError(f"cannot lock {folder / LOCK}: {error.strerror}\ncheck the rights of its folder") from error
+        raise UserError(f"cannot write into {folder}: {error.strerror}\ncheck its rights") from error

@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from tlk.errors import UserError
+from tlk.errors import UserError, printable
 from tlk.tables import FORMULA, Table, format_table, harmless
 
 
@@ -18,6 +18,7 @@ class Entry:
     `top_2` and its interval from `low` to `high` are out-of-fold, with all lists matched where the submission's were;
     None where the run has no such number. `transductive`: something looked at the whole test half. `time` is UTC, ISO.
     `public` and `private` are the leaderboard's answer, None until it is known. Accuracies are shares from 0 to 1.
+    `own` are cells of columns that the user has added, by their names; the tool keeps them.
     """
 
     file: str
@@ -33,21 +34,29 @@ class Entry:
     time: str
     public: float | None = None
     private: float | None = None
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """Return all of it by the names of the columns."""
+        return {name: getattr(self, name) for name in HEADER} | dict(self.own)
 
 
-HEADER = tuple(field.name for field in fields(Entry))
+HEADER = tuple(column.name for column in fields(Entry) if column.name != "own")
 
 
-def format_ledger(entries: Iterable[Entry]) -> str:
+def format_ledger(entries: Sequence[Entry]) -> str:
     """Return the CSV; text that a spreadsheet would take for a formula stands behind an apostrophe.
 
     What cannot be printed, such as a line end in the name of a file, is replaced.
     """
-    return format_table(HEADER, ([_write(getattr(entry, name)) for name in HEADER] for entry in entries))
+    own = tuple(dict.fromkeys(name for entry in entries for name in entry.own))
+    names = [*HEADER, *map(_write, own)]
+    rows = ([_write(entry.document().get(name, "")) for name in (*HEADER, *own)] for entry in entries)
+    return format_table(names, rows)
 
 
 def parse_ledger(table: Table) -> list[Entry]:
-    """Return the rows of a table with the ledger's header.
+    """Return the rows of a table that has the ledger's columns, and maybe others.
 
     Raises:
         UserError: a cell cannot be what the tool has written.
@@ -55,14 +64,17 @@ def parse_ledger(table: Table) -> list[Entry]:
     entries = []
     for row, line in zip(table.rows, table.lines, strict=True):
         values: dict[str, Any] = {}
-        for name, cell in zip(HEADER, row, strict=True):
+        cells = dict(zip(table.header, row, strict=True))
+        for name in HEADER:
+            cell = cells.pop(name)
             try:
                 values[name] = _READ[name](cell)
             except ValueError as error:
                 shown = cell if len(cell) <= 40 else f"{cell[:40]}…"
                 remedy = f"it is {error}: undo the edit, or remove the row"
                 raise UserError(f"{table.name}, line {line}: {name} {shown!r} is damaged\n{remedy}") from error
-        entries.append(Entry(**values))
+        own = {_text(name): _text(cell) for name, cell in cells.items() if name.strip() or cell.strip()}
+        entries.append(Entry(**values, own=own))
     return entries
 
 
@@ -86,7 +98,7 @@ def _write(value: object) -> str:
 
 
 def _text(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and re.match(FORMULA, cell) else cell
+    return printable(cell[1:] if cell.startswith("'") and re.match(FORMULA, cell) else cell)
 
 
 def _name(cell: str) -> str:

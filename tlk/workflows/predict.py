@@ -11,7 +11,7 @@ from tlk.files import write_text
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
-from tlk.workflows.ledger import record_prediction
+from tlk.workflows.ledger import record_prediction, refuse_ledger
 from tlk.workflows.list_scores import Lists, score_lists
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
@@ -51,8 +51,9 @@ def predict(
     reporter: Reporter,
     matching: bool | None = None,
     known_pairs: bool | None = None,
+    enter: bool = True,
 ) -> Prediction:
-    """Score every test list and write the submission; one in a folder `submissions` is entered in the ledger there.
+    """Score every test list, write the submission and, unless it is not to `enter` there, a row of the ledger.
 
     Without matching each row depends on its own query and candidates alone; with it, on all lists. `matching` None does
     what the recipe says, where the lists are those of a matching. `known_pairs` likewise: a query that is a
@@ -62,13 +63,15 @@ def predict(
     Raises:
         UserError: no such run, or the data's test half is faulty.
     """
+    target = out or Path("submissions") / f"{name or 'submission'}.csv"
+    refuse_ledger(target)
     competition = workspace.competition()
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
     done = score_test_lists(workspace, run, device, reporter, matching, known_pairs)
-    target = out or Path("submissions") / f"{name or 'submission'}.csv"
     text = format_submission(done.lists.queries, done.scores)
     write_text(target, text)
-    record_prediction(target, text, run, competition.name, done.matched, reporter)
+    if enter:
+        record_prediction(target, text, run, competition.name, done.matched, reporter)
     return Prediction(run, target, len(done.lists), done.models, done.matched, done.known)
 
 
