@@ -65,6 +65,9 @@ def test_recipes_and_runs(runs: Path, shell: str) -> None:
         ("tlk eval --runs nowhere ", []),
         ("tlk ensemble fi", ["fine", "first"]),
         ("tlk search x.jpg --run fin", ["fine"]),
+        ("tlk compare a b --run fin", ["fine"]),
+        ("tlk explain a b --run fin", ["fine"]),
+        ("tlk report f", ["fine", "first"]),
         ("tlk runs f", ["fine", "first", "fresh"]),
     ],
 )

@@ -162,6 +162,7 @@ def test_a_table_in_a_pipe(
     assert found
     for table in found:
         assert all(len(line) <= 80 and line == line.rstrip() for line in table)
+    assert all(len(line) <= 80 for line in printed.out.split("─")[0].splitlines())  # what stands above the first
     if name in HAVE_INTERVALS:
         assert any(WIDEST in line for table in found for line in table)  # no number is broken
     monkeypatch.setenv("COLUMNS", "120")
@@ -242,3 +243,25 @@ def test_one_recipe_is_shown_as_it_is_written_with_its_source(capsys: pytest.Cap
     printed = capsys.readouterr()
     assert printed.out == recipe_text("adapter")
     assert "\nsource = " in printed.out
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 80), ("60", 60), ("200", 200)])
+def test_the_list_of_recipes_is_folded(
+    columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert run(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    longest = max(map(len, lines))
+    assert width - 30 < longest <= width
+    assert "  from      Risser-Maroix, Learning an adaptation" in "\n".join(lines)
+
+
+def test_no_name_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name"], [["\x1b[31mred\x07"]], "of \x1b]0;a title\x07")
+    told = capsys.readouterr().out
+    assert told.startswith("of \N{REPLACEMENT CHARACTER}]0;a title\N{REPLACEMENT CHARACTER}\n")
+    assert "\N{REPLACEMENT CHARACTER}[31mred" in told
+    assert not {"\x1b", "\x07"} & set(told)

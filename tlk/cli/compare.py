@@ -4,13 +4,16 @@ from typing import Annotated
 
 import typer
 
+from tlk.cli.completion import run_names
 from tlk.cli.console import Console, DataOption, DeviceOption, JsonOption, RunsOption, percent, print_json
 
 
 def compare(
     first: Annotated[str, typer.Argument(metavar="IMAGE", help="The path of an image, or an id of the data.")],
     second: Annotated[str, typer.Argument(metavar="IMAGE", help="Another.")],
-    run: Annotated[str | None, typer.Option(help="A run; default the best by out-of-fold top-2.")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="A run; default the best by out-of-fold top-2.", autocompletion=run_names)
+    ] = None,
     data: DataOption = None,
     runs: RunsOption = None,
     device: DeviceOption = "auto",

@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tlk.console import Console as Console
 from tlk.errors import printable
 
 if TYPE_CHECKING:
@@ -24,40 +26,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 TopkOption = Annotated[int | None, typer.Option("--topk", help="Show top-1 to top-K; default 4.")]
 
 UNBROKEN = len("100.0 [100.0, 100.0]")  # what a table breaks last when it is too wide
-
-
-class Console:
-    """A reporter for people: everything on stderr, progress bars only on a terminal."""
-
-    def note(self, text: str) -> None:
-        """Print one line."""
-        print(text, file=sys.stderr, flush=True)
-
-    @contextmanager
-    def track(self, what: str) -> Iterator[Callable[..., None]]:
-        """Show a progress bar with rate and time left; it appears with the first step."""
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TextColumn("{task.fields[detail]}"),
-        )
-        console = RichConsole(stderr=True)
-        with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
-            tasks: list[Any] = []
-
-            def step(done: int, total: int, detail: str = "") -> None:
-                tasks.extend([progress.add_task(what, total=total, rate="", detail="")] if not tasks else [])
-                speed = progress.tasks[0].speed
-                progress.update(
-                    tasks[0], completed=done, total=total, rate=f"{speed:,.1f}/s" if speed else "", detail=detail
-                )
-
-            yield step
 
 
 def print_json(document: Any) -> None:
@@ -79,16 +47,31 @@ def print_table(header: list[str], rows: list[list[str]], title: str = "") -> No
     for row in rows:
         table.add_row(*map(printable, row))  # titles and ids come from files
     if title:
-        print(title)  # a table's own title would be folded to the table's width
+        print_text(title)  # a table's own title would be folded to the table's width
     if sys.stdout.isatty():
         RichConsole(highlight=False, markup=False).print(table)
         return
-    columns = os.environ.get("COLUMNS", "")  # never the width of a terminal that the pipe was started from
-    width = int(columns) if columns.isdecimal() and int(columns) > 0 else 80
-    console = RichConsole(highlight=False, markup=False, width=width, force_terminal=False)
+    console = RichConsole(highlight=False, markup=False, width=_width(), force_terminal=False)
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def print_text(text: str, indent: int = 0) -> None:
+    """Print words, folded between them to the width of the terminal, or of the pipe; further lines are indented."""
+    space = " " * indent
+    folded = textwrap.wrap(
+        printable(text), _width(), subsequent_indent=space, break_long_words=False, break_on_hyphens=False
+    )
+    print("\n".join(folded))
+
+
+def _width() -> int:
+    """Return how wide text may be: a pipe or a file has COLUMNS, else 80, whatever terminal it was started from."""
+    if sys.stdout.isatty():
+        return max(1, shutil.get_terminal_size().columns)
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) > 0 else 80
 
 
 def percent(value: float, interval: tuple[float, float] | list[float] | None = None) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tlk.cli.completion import run_names
 from tlk.cli.console import Console, DataOption, DeviceOption, RunsOption
 
 
@@ -12,7 +13,11 @@ def explain(
     left: Annotated[str, typer.Argument(metavar="LEFT", help="An id of the data, or the path of an image.")],
     right: Annotated[str, typer.Argument(metavar="RIGHT", help="Another.")],
     run: Annotated[
-        str | None, typer.Option(help="A run; default the best by out-of-fold top-2, without runs a frozen backbone.")
+        str | None,
+        typer.Option(
+            help="A run; default the best by out-of-fold top-2, without runs a frozen backbone.",
+            autocompletion=run_names,
+        ),
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="Explain this frozen network: any timm name, or local-dir:PATH.")

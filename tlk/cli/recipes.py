@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from tlk.cli.completion import recipe_names
+from tlk.cli.console import print_text
 
 
 def recipes(
@@ -19,6 +20,9 @@ def recipes(
         return
     loaded = [load_recipe(recipe) for recipe in recipe_names()]
     for recipe in loaded:
-        reported = f"\n  reported  {recipe.reported}" if recipe.reported else ""
-        print(f"{recipe.name}: {recipe.summary}\n  from      {recipe.source}{reported}")
-        print(f"  scored    {recipe.scored or 'not run'}\n")
+        print_text(f"{recipe.name}: {recipe.summary}", indent=2)
+        told = {"from": recipe.source, "reported": recipe.reported, "scored": recipe.scored or "not run"}
+        for word, text in told.items():
+            if text:
+                print_text(f"  {word:<10}{text}", indent=12)
+        print()

@@ -1,0 +1,40 @@
+"""What people see of the work that goes on: notes and progress, on stderr, in a terminal as in a notebook."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Console:
+    """A reporter for people: everything on stderr, progress bars only on a terminal."""
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def track(self, what: str) -> Iterator[Callable[..., None]]:
+        """Show a progress bar with rate and time left; it appears with the first step."""
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[detail]}"),
+        )
+        console = RichConsole(stderr=True)
+        with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+            tasks: list[Any] = []
+
+            def step(done: int, total: int, detail: str = "") -> None:
+                tasks.extend([progress.add_task(what, total=total, rate="", detail="")] if not tasks else [])
+                speed = progress.tasks[0].speed
+                progress.update(
+                    tasks[0], completed=done, total=total, rate=f"{speed:,.1f}/s" if speed else "", detail=detail
+                )
+
+            yield step
