@@ -35,7 +35,7 @@ def require_finite_loss(loss: float, epoch: int, stage: str, settings: TrainingP
 
 
 def require_finite_weights(model: nn.Module, epoch: int, stage: str, settings: TrainingParameters) -> None:
-    """Raise DivergedError unless every weight and every statistic is a finite number: a loss shows it a step too late."""
+    """Raise DivergedError unless every weight and statistic is a finite number: a loss shows it a step too late."""
     numbers = {key: value for key, value in model.state_dict().items() if value.is_floating_point() and value.numel()}
     if not numbers:
         return
