@@ -1,5 +1,6 @@
 """CSV tables as people really save them: byte-order marks, CRLF and quotes are fine, everything else is said."""
 
+import codecs
 import csv
 import io
 import re
@@ -7,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from tlk.errors import UserError, printable, shown
 
 # Characters of a row: no table comes near, and a quote that is never closed, or a zip bomb, does not fill the memory.
 LONGEST_ROW = 1_000_000
 MAX_TABLE_BYTES = 256 * 1024 * 1024  # of a table that is read whole
+_PIECE = 1024 * 1024
 
 FORMULA = r"'*\s*[=+\-@＝＋－＠]"  # what a spreadsheet would compute, behind however many apostrophes
 
@@ -56,7 +58,8 @@ def parse_table(data: bytes, name: str, header: Header | None = None, further: b
             line = reader.line_num + 1
             text.row = 0
     except UnicodeDecodeError as error:
-        raise UserError(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}\nsave it as UTF-8") from error
+        line = 1 + error.object.count(b"\n", 0, error.start)
+        raise UserError(f"{name}, line {line}: not UTF-8 text: {error.reason}\nsave it as UTF-8") from error
     except csv.Error as error:
         raise UserError(f"{name}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
     if not rows:
@@ -69,6 +72,18 @@ def parse_table(data: bytes, name: str, header: Header | None = None, further: b
             shown = f"{len(row)} cells where the header has {len(table.header)}"
             raise UserError(f"{name}, line {line}: {shown}\nmend the row, or remove it")
     return table
+
+
+def undecodable_line(file: IO[bytes]) -> int:
+    """Return the first line that is not UTF-8: a text that is decoded in blocks does not tell; 0 if all are."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    for piece in chain(iter(lambda: file.read(_PIECE), b""), [b""]):
+        try:
+            decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].count(b"\n")
+        line += piece.count(b"\n")
+    return 0
 
 
 def read_table(path: Path, header: Header | None = None, further: bool = False) -> Table:

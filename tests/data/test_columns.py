@@ -58,6 +58,11 @@ def test_a_table_lies_here_or_in_data_plain_or_zipped(tmp_path: Path) -> None:
         assert list(rows_of(path, ("a",))) == [(2, ["1"])]
 
 
+def test_blanks_and_case_in_a_header_hide_no_column(tmp_path: Path) -> None:
+    path = write(tmp_path, "A, OpenAccess ,b\n1,0, x\n")
+    assert list(rows_of(path, ("a",), ("openaccess", "b"))) == [(2, ["1", "0", " x"])]
+
+
 def test_no_rows_are_none(tmp_path: Path) -> None:
     assert list(rows_of(write(tmp_path, "a,b\n"), ("b",))) == []
 
@@ -67,6 +72,7 @@ def test_no_rows_are_none(tmp_path: Path) -> None:
     [
         ("", "t.csv has no column 'a'"),
         ("b,c\n1,2\n", "t.csv has no column 'a'\nits header is 'b,c'"),
+        ("a,b,A\n1,2,3\n", "t.csv, line 1: column 'a' stands there twice"),
         ('a,b\n"1\n\n1",2\n3\n', "t.csv, line 5: 1 cells where the header has 2"),
         ('a,b\n"1\n\n1",2\n\n3,4,5\n', "t.csv, line 6: 3 cells where the header has 2"),
         ('a,b\n1,2\n"3,4\n5,6\n', "t.csv, line 3: "),

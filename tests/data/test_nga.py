@@ -118,6 +118,7 @@ def test_bad_rows_are_named_by_file_and_line(name: str, lines: list[str], messag
     [
         ("a/b,t,primary,0,,1,5", "published_images.csv, line 4: iiifurl 'a/b' is no address"),
         ("http://a,t,primary,0,many,1,5", "published_images.csv, line 4: maxpixels 'many' is no whole number"),
+        ("http://a,t,primary,0,,no,5", "published_images.csv, line 4: openaccess 'no' is neither 1 nor 0"),
         ("http://a,t,primary,0,,1,", "published_images.csv, line 4: depictstmsobjectid '' is no number"),
         ("http://a,b,t,primary,0,,1,5", "published_images.csv, line 4: 8 cells where the header has 7"),
     ],
@@ -132,6 +133,8 @@ def test_bad_images_are_named_by_file_and_line(bad: str, message: str, tmp_path:
     ("items", "relations", "message"),
     [
         ("1,http://a\nx,", "", "media_items.csv, line 3: mediaid 'x' is no number"),
+        ("1,http://a\n1,http://b", "", "media_items.csv, line 3: media item 1 stands there twice"),
+        ("1,http://a", f"x,5,{OBJECTS}", "media_relationships.csv, line 2: mediaid 'x' is no number"),
         (
             "1,http://a",
             f"1,5,{OBJECTS}\n1,?,{OBJECTS}",

@@ -70,6 +70,8 @@ def test_the_year_is_found_in_a_date(date: str, year: str) -> None:
     [
         ("artist,title", ["a,b"], "all_data_info.csv has no column 'new_filename'"),
         ("title,new_filename", ["a,1.jpg"], "all_data_info.csv has no column 'artist'"),
+        ("artist,artist,new_filename", ["a,b,1.jpg"], "all_data_info.csv, line 1: column 'artist' stands there twice"),
+        ("artist,new_filename", [], "all_data_info.csv has a header but no rows"),
         (HEADER, [ROWS[0], "Hiroshige,1838"], "all_data_info.csv, line 3: 2 cells where the header has 12"),
         ("artist,new_filename", ["a,1.jpg", "a,"], "all_data_info.csv, line 3: new_filename '' cannot be"),
         ("artist,new_filename", ['"a\nb",1.jpg', "a,../1.jpg"], r"line 4: new_filename '../1.jpg' cannot be"),
@@ -143,7 +145,7 @@ def test_no_pairs_are_no_blocks(tmp_path: Path) -> None:
         (b"i,a,b\n0,1.jpg,2.jpg\n,1.jpg,2.jpg\n", "submission_info.csv, line 3: the row has no index"),
         (b"i,a,b\n0,1.jpg,\n", "line 2: '' cannot be the name of an image"),
         (b"i,a,b\n0,1.jpg,2.jpg\n1,../1.jpg,2.jpg\n", "line 3: '../1.jpg' cannot be the name"),
-        (b"i,a,b\n0,1.jpg,\xff.jpg\n", "submission_info.csv is not UTF-8 text"),
+        (b"i,a,b\n0,1.jpg,\xff.jpg\n", "submission_info.csv, line 2: not UTF-8 text: invalid start byte"),
         (b'i,a,b\n0,"1.jpg"x,2.jpg\n', "submission_info.csv, line 2: "),
     ],
 )

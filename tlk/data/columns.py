@@ -1,6 +1,5 @@
 """Some columns of a large table, by name, row after row: other columns may come, go and change places."""
 
-import codecs
 import csv
 import io
 import zipfile
@@ -12,9 +11,7 @@ from typing import IO
 
 from tlk.data.zips import MAX_STREAMED_BYTES, open_entry
 from tlk.errors import UserError, shown
-from tlk.tables import Lines
-
-_PIECE = 1024 * 1024
+from tlk.tables import Lines, undecodable_line
 
 
 def find_table(folder: Path, name: str) -> Path:
@@ -36,16 +33,17 @@ def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -
     """Yield the line that each row of a CSV, or of a zip with one, begins on, and its cells of the named columns.
 
     Cells come in the order of `required`, then `optional`, empty where the table has no such column. Quoted cells may
-    hold line ends, blank lines and commas.
+    hold line ends, blank lines and commas. In the header neither case counts nor blanks around a name.
 
     Raises:
-        UserError: a required column is missing, a row is not as long as the header, or it is no CSV in UTF-8.
+        UserError: a required column is missing, a column that is read stands there twice, a row is not as long as the
+            header, or it is no CSV in UTF-8.
     """
     with _opened(path) as file:
         text = Lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         reader, line = csv.reader(text, strict=True), 1
         try:
-            header = next(reader, [])
+            header = [name.strip().lower() for name in next(reader, [])]
             places = _places(path, header, required, optional)
             line, text.row = reader.line_num + 1, 0
             for cells in reader:
@@ -56,31 +54,24 @@ def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -
                     yield line, [cells[place] if place is not None else "" for place in places]
                 line, text.row = reader.line_num + 1, 0
         except UnicodeDecodeError as error:
-            where = f"{path}, line {_undecodable(path)}"
-            raise UserError(f"{where}: not UTF-8 text: {error.reason}\nget the table again") from error
+            with _opened(path) as file:
+                line = undecodable_line(file)
+            raise UserError(f"{path}, line {line}: not UTF-8 text: {error.reason}\nget the table again") from error
         except csv.Error as error:
             raise UserError(f"{path}, line {line}: {error}\nmend the row, or get the table again") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             raise UserError(f"cannot read {path}: {error or 'it is cut off'}\nget it again") from error
 
 
-def _undecodable(path: Path) -> int:
-    """Return the first line that is not UTF-8: the text is decoded in blocks, whose error does not tell."""
-    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
-    with _opened(path) as file:
-        for piece in iter(lambda: file.read(_PIECE), b""):
-            try:
-                decoder.decode(piece)
-            except UnicodeDecodeError as error:
-                return line + error.object[: error.start].count(b"\n")
-            line += piece.count(b"\n")
-    return line  # a letter that is cut off at the end
-
-
 def _places(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[int | None]:
     missing = [name for name in required if name not in header]
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}\nits header is {shown(','.join(header), 120)}")
+    twice = [name for name in (*required, *optional) if header.count(name) > 1]
+    if twice:
+        raise UserError(
+            f"{path}, line 1: column {twice[0]!r} stands there twice\nmend the header, or get the table again"
+        )
     return [header.index(name) if name in header else None for name in (*required, *optional)]
 
 

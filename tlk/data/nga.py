@@ -15,6 +15,7 @@ from tlk.errors import UserError
 OBJECTS = "nga:art:tms:objects"  # what a relationship's `relatedentity` says where its `relatedid` is an object's
 POSE = re.compile(r"facing|bust|head|length|figure|profile|seated|standing|recumbent|3/4|equestrian", re.IGNORECASE)
 _PRIMARY = "primary"
+_ACCESS = {"": True, "1": True, "true": True, "0": False, "false": False}  # nothing: a vintage that does not say
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ def published(folder: Path, size: int, restricted: bool, counted: Counted) -> It
             raise UserError(f"{path}, line {line}: iiifurl {address[:60]!r} is no address\nmend the row")
         if limit and not (limit.isdecimal() and len(limit) <= 9):
             raise UserError(f"{path}, line {line}: maxpixels {limit[:20]!r} is no whole number\nmend the row")
-        if access.strip().lower() in ("0", "false") and not restricted:
+        if access.strip().lower() not in _ACCESS:
+            raise UserError(f"{path}, line {line}: openaccess {access[:20]!r} is neither 1 nor 0\nmend the row")
+        if not _ACCESS[access.strip().lower()] and not restricted:
             counted.add("not in open access, left out")
             continue
         side = min(size, int(limit)) if limit and int(limit) else size
@@ -135,10 +138,13 @@ def media(folder: Path, counted: Counted) -> Iterator[Picture]:
     for line, (item, image, thumbnail) in rows_of(path, ("mediaid",), ("imageurl", "thumbnailurl")):
         counted.add("media items")
         _require_id(path, line, "mediaid", item)
+        if item in items:
+            raise UserError(f"{path}, line {line}: media item {item} stands there twice\nremove one of the two rows")
         items[item] = image or thumbnail
     path = find_table(folder, "media_relationships")
     for line, (item, name, entity) in rows_of(path, ("mediaid", "relatedid", "relatedentity")):
         counted.add("relationships")
+        _require_id(path, line, "mediaid", item)
         _require_id(path, line, "relatedid", name)
         if entity != OBJECTS:
             counted.add("of them to others than objects")

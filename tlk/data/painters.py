@@ -12,7 +12,7 @@ from tlk.data.archives import open_csv
 from tlk.data.competition import is_plain_id
 from tlk.data.source import MAX_FILE_BYTES
 from tlk.errors import UserError
-from tlk.tables import Lines, Table, parse_table
+from tlk.tables import Lines, Table, parse_table, undecodable_line
 
 TABLE = "all_data_info.csv"
 COLUMNS = ("artist", "title", "style", "genre", "date", "year", "artist_group", "in_train")  # of the collection
@@ -47,7 +47,8 @@ def read_paintings(folder: Path) -> list[Painting]:
     the row says which it is, and the competition's own groups and pairs were drawn from this column as it stands.
 
     Raises:
-        UserError: the table is missing or faulty, or a row has too few cells or a file name that is none, or repeated.
+        UserError: the table is missing, empty or faulty, or a row has too few cells or a file name that is none, or
+            repeated.
     """
     table = _read_table(folder)
     missing = [column for column in _REQUIRED if column not in table.header]
@@ -55,6 +56,11 @@ def read_paintings(folder: Path) -> list[Painting]:
         raise UserError(
             f"{table.name} has no column {missing[0]!r}\nit is not the competition's table: download it again"
         )
+    twice = [column for column in table.header if table.header.count(column) > 1]
+    if twice:
+        raise UserError(f"{table.name}, line 1: column {twice[0]!r} stands there twice\nmend the header")
+    if not table.rows:
+        raise UserError(f"{table.name} has a header but no rows\ndownload it again")
     columns = {name: [cell.strip() for cell in table.column(name)] for name in table.header}
     empty = [""] * len(table.rows)
     columns["year"] = [find_year(date) for date in columns.get("date", empty)]
@@ -117,7 +123,9 @@ def read_submission_pairs(path: Path) -> Iterator[tuple[list[str], list[str], li
                 raise UserError(f"{path}, line 1: {','.join(header)[:80]!r} cannot be the header\n{expected}")
             yield from _blocks(reader, text, path, len(header))
         except UnicodeDecodeError as error:
-            raise UserError(f"{path} is not UTF-8 text: {error.reason}\nsave it as UTF-8") from error
+            with open_csv(path) as again:
+                line = undecodable_line(again)
+            raise UserError(f"{path}, line {line}: not UTF-8 text: {error.reason}\nsave it as UTF-8") from error
         except csv.Error as error:
             raise UserError(f"{path}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
 

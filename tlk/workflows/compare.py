@@ -180,6 +180,9 @@ def _learned_from(run: Run, paths: list[str], gallery: Gallery) -> list[str]:
     if not is_collection(location):
         return []
     collection = Collection(location)
-    part = read_pairs(collection, location).image_part
+    try:
+        part = read_pairs(collection, location).image_part
+    except UserError:  # nothing says what a run learned from: any image may be of it
+        return [path for path in dict.fromkeys(paths) if path in collection.paths]
     own = dict(zip(collection.paths, part, strict=True))
     return [path for path in dict.fromkeys(paths) if own.get(path) == TRAIN]
