@@ -1,7 +1,10 @@
 """Fixtures: a small embedded competition and tiny networks on disk, made once a session."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -50,6 +53,23 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mobilenet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of the usual size, with random weights: what takes time takes as long as with trained ones."""
     return save_backbone("mobilenetv2_100", tmp_path_factory.mktemp("mobilenet"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no chromium and chromedriver here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield started
+    started.quit()
 
 
 def save_backbone(name: str, parent: Path) -> Path:

@@ -1,8 +1,6 @@
 """The report in a real browser, from disk: no error, no network, filters, orders, keys, and narrow screens."""
 
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from PIL import Image
 
 from tlk.report.blocks import Page, Picture, Section, Table
 from tlk.report.charts import bar_chart, line_chart
+from tlk.report.intervals import Row, interval_chart
 from tlk.report.page import render
 
 pytestmark = pytest.mark.slow
@@ -45,6 +44,10 @@ def documents() -> dict[str, Any]:
         "right": [f"right{query}" for query in range(QUERIES - 1)] + [HOSTILE],
         "leftPicture": [query % 2 for query in range(QUERIES)],
         "rightPicture": [-1] + [query % 2 for query in range(QUERIES - 1)],
+        "kinds": [
+            {"name": HOSTILE, "words": ["few", HOSTILE], "kind": [int(query >= 10) for query in range(QUERIES)]},
+            {"name": "third", "words": ["no", "yes", "never"], "kind": [query % 3 % 2 for query in range(QUERIES)]},
+        ],
     }
     return {"picks": 2, "pairs": [pairs], "runs": [first | common, second | common]}
 
@@ -55,26 +58,10 @@ def page() -> Page:
     charts = (
         bar_chart("bars", ("x", "y"), [(str(n), n) for n in range(20)], table),
         line_chart("lines", ("x", "y"), {"one": [(0, 0), (1, 2)], HOSTILE: [(0, 1), (1, 1)]}, table),
+        interval_chart("rows", "x", ("one", HOSTILE), [Row(HOSTILE, [(1, (0, 2)), None])], None, 0.5),
     )
     section = Section("first", f"Section {HOSTILE}", (HOSTILE,), charts, (table, wide))
     return Page("Report: a test", (HOSTILE,), (HOSTILE,), (section,), documents(), [picture(20), picture(200)])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no chromium and chromedriver here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield started
-    started.quit()
 
 
 @pytest.fixture
@@ -158,6 +145,45 @@ def test_filters_and_their_count(opened: Any) -> None:
     assert ids(opened) == [QUERIES - 1]
 
 
+def test_kinds_of_pairs(opened: Any) -> None:
+    choose(opened, "order", "place")
+    offered = [option.get_attribute("value") for option in opened.find_elements("css selector", "#kind option")]
+    assert offered == ["", "0 0", "0 1", "1 0", "1 1"]  # no kind that no pair is of
+    choose(opened, "kind", "0 0")
+    assert ids(opened) == list(range(10))
+    choose(opened, "kind", "1 1")
+    assert ids(opened) == list(range(1, QUERIES, 3))
+    choose(opened, "run", "1")  # the same pairs: what was chosen stays chosen
+    choose(opened, "order", "place")
+    assert ids(opened) == list(range(1, QUERIES, 3))
+
+
+def test_the_picks_of_the_other_run_are_marked(opened: Any) -> None:
+    choose(opened, "order", "place")
+    row, other = documents()["runs"]
+    marked = {
+        cell.find_element("css selector", ".id").text: cell.find_element("css selector", ".also").text
+        for cell in cells(opened, 5)
+        if cell.find_elements("css selector", ".also")
+    }
+    names = documents()["pairs"][0]["right"]
+    assert marked == {names[other["order"][5][0]]: "1", names[other["order"][5][1]]: "2"}
+    choose(opened, "other", "")
+    assert len(cells(opened, 5)) == len(row["order"][5]) + 1
+    assert not opened.find_elements("css selector", "#query-5 .also")
+
+
+def test_large_pictures_take_more_lines_and_nothing_more_than_the_screen(opened: Any) -> None:
+    choose(opened, "order", "place")
+    small = cells(opened, 0)[0].find_element("css selector", ".thumb").size["height"]
+    choose(opened, "size", "large")
+    assert cells(opened, 0)[0].find_element("css selector", ".thumb").size["height"] > 1.4 * small
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= 1280
+    strip = opened.find_element("css selector", "#query-0 .strip")
+    assert strip.find_elements("css selector", "li")[-1].rect["y"] > cells(opened, 0)[0].rect["y"]
+    assert opened.execute_script("return arguments[0].scrollHeight <= arguments[0].offsetHeight", strip)
+
+
 def test_orders(opened: Any) -> None:
     ranks = documents()["runs"][0]["rank"]
     falling = sorted(range(QUERIES), key=lambda query: (-ranks[query], query))
@@ -215,7 +241,7 @@ def test_keys_go_from_query_to_query(opened: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     focused = "return document.activeElement.getAttribute('aria-posinset')"
-    opened.find_element("id", "text").send_keys(Keys.TAB)
+    opened.find_element("id", "size").send_keys(Keys.TAB)
     assert opened.execute_script(focused) == "1"
     for key, place in ((Keys.ARROW_DOWN, "2"), ("j", "3"), ("k", "2"), (Keys.ARROW_UP, "1"), (Keys.ARROW_UP, "1")):
         opened.switch_to.active_element.send_keys(key)
@@ -228,6 +254,14 @@ def test_keys_go_from_query_to_query(opened: Any) -> None:
 def test_no_page_wider_than_the_screen(opened: Any, width: int) -> None:
     resize(opened, width)
     assert opened.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_that_has_the_focus_hides_behind_the_menu(opened: Any) -> None:
+    opened.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
+    opened.execute_script("document.querySelector('#first').scrollIntoView()")
+    bottom = opened.execute_script("return document.querySelector('nav').getBoundingClientRect().bottom")
+    assert 0 < bottom < 100  # it stays in sight
+    assert opened.execute_script("return document.querySelector('#first h2').getBoundingClientRect().top") >= bottom
 
 
 def test_dark_where_the_system_is(opened: Any) -> None:

@@ -39,12 +39,8 @@ def test_bars_are_as_high_as_their_values() -> None:
     assert inside(chart)
 
 
-def test_whiskers_reach_over_bars_and_labels_thin_out() -> None:
-    bars = [(str(n), 0.5) for n in range(40)]
-    chart = bar_chart("t", AXES, bars, TABLE, [(0.25, 1.0)] * 40)
-    whisker = next(mark for mark in chart.marks if mark.kind == "whisker")
-    bar = next(mark for mark in chart.marks if mark.kind == "bar")
-    assert whisker.points[0][1] > bar.points[0][1] > whisker.points[1][1]  # down is larger
+def test_labels_of_many_bars_thin_out() -> None:
+    chart = bar_chart("t", AXES, [(str(n), 0.5) for n in range(40)], TABLE)
     assert len(chart.x_ticks) <= 12
     assert inside(chart)
     assert inside(bar_chart("t", AXES, [("a", 0)], TABLE))

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from tlk.workflows.progress import Silent
 from tlk.workflows.report import ReportOptions, report
 from tlk.workflows.report_curves import learning_curves, stages
 from tlk.workflows.report_pictures import look_at, make_album
-from tlk.workflows.report_runs import ReportedRun, read_runs
-from tlk.workflows.report_strata import strata
+from tlk.workflows.report_runs import ReportedRun, groups_of, read_runs
+from tlk.workflows.report_strata import group_sizes, kinds_of, strata
 from tlk.workflows.run import Run
 from tlk.workflows.train import train
 from tlk.workflows.train_options import TrainOptions
@@ -156,8 +157,11 @@ def rows_of(table: Table) -> dict[str, int]:
 def of(workspace: Workspace, faces: bool = False) -> tuple[dict[str, int], Table]:
     runs = read_runs(workspace, ["thumbnail", "learned"], Silent())
     album, _ = make_album(workspace, runs, Silent())
-    section, notes = strata(workspace, runs, album, faces, Silent())
+    groups = groups_of(runs)
+    kinds, notes = kinds_of(workspace, groups, album, faces, Silent())
     assert notes == []
+    section = strata(groups, kinds)
+    assert [chart.title for chart in section.charts] == list(kinds[0])
     (table,) = section.tables
     return rows_of(table), table
 
@@ -169,9 +173,25 @@ def test_strata_of_the_data_itself(workspace: Workspace) -> None:
     assert counts["kind: face"] == kinds.count("face")
     assert counts["kind: face"] + counts["kind: object"] == counts["all"] == len(kinds)
     assert counts["flipped: yes"] + counts["flipped: no"] == counts["all"]
-    assert sum(count for name, count in counts.items() if name.startswith("near-duplicates")) == counts["all"]
+    assert not [name for name in counts if name.startswith("near-duplicates")]  # each pair stands alone: no kinds
     numbers = json.loads((workspace.runs / "learned" / "metrics.json").read_text())
     assert str(table.rows[-1][3]).startswith(f"{100 * numbers['expected_top_k']['2']:.1f} [")
+
+
+def test_how_many_near_duplicates_a_pair_has(workspace: Workspace, tmp_path: Path) -> None:
+    (run,) = read_runs(workspace, ["thumbnail"], Silent())
+    pairs = list(zip(run.oof.query_ids.tolist(), run.oof.gallery_ids.tolist(), strict=True))
+    lines = [f"{left},{right},{max(0, place - 4)},0" for place, (left, right) in enumerate(pairs)]  # the first five: 0
+    lines = [line.replace(",7,0", ",6,0") for line in lines]
+    table = tmp_path / "folds.csv"
+    table.write_text("\n".join(["left,right,group,fold", *lines]) + "\n")
+    stratum = group_sizes(replace(run, manifest=run.manifest | {"folds": str(table)}))["near-duplicates"]
+    assert {word: int(own.sum()) for word, own in stratum.members()} == {
+        "1 pair alone": len(pairs) - 7,
+        "2 pairs": 2,
+        "3 pairs or more": 5,
+    }
+    assert group_sizes(replace(run, manifest={"folds": str(tmp_path / "none.csv")})) == {}
 
 
 def test_strata_of_the_images_where_the_data_say_nothing(
@@ -221,6 +241,7 @@ def test_learning_curves_of_runs_and_of_members(workspace: Workspace) -> None:
     folds = stages(runs[1].run)["training"]
     losses = [rows[0].loss for rows in folds.values()]
     assert len(losses) == 5
+    assert section.charts[0].table is not None
     assert section.charts[0].table.rows[0][:2] == ("1", f"{np.mean(losses):.4g}")
     assert len([mark for mark in section.charts[0].marks if mark.kind == "faint"]) == 10  # both losses, five folds
 

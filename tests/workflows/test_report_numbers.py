@@ -18,6 +18,7 @@ from tlk.workflows.report_pictures import Album
 from tlk.workflows.report_queries import margins, queries
 from tlk.workflows.report_ranks import binned, ranks
 from tlk.workflows.report_runs import ReportedRun, groups_of, predicted_order
+from tlk.workflows.report_strata import Labels, Stratum, strata
 from tlk.workflows.report_tables import difference, leaderboard, percent, top_k, transductive
 from tlk.workflows.run import Run
 
@@ -57,19 +58,26 @@ def test_ties_and_what_is_no_number_stand_before_the_truth() -> None:
     assert (np.sort(order, axis=1) == np.arange(LENGTH)).all()
 
 
+def document_of(runs: list[ReportedRun]) -> dict[str, Any]:
+    groups = groups_of(runs)
+    labels: list[Labels] = [{"half": Stratum(("one", "other"), np.arange(COUNT) % 2)} for _ in groups]
+    return queries(groups, runs, Album(), labels)
+
+
 def test_runs_of_the_same_lists_belong_together() -> None:
     one, two, other = made("one"), made("two", 0.5), made("other", seed=6)
     assert [[run.name for run in group] for group in groups_of([one, other, two])] == [["one", "two"], ["other"]]
-    document = queries([one, other, two], Album())
+    document = document_of([one, other, two])
     assert [run["pairs"] for run in document["runs"]] == [0, 1, 0]
     assert len(document["pairs"]) == 2
     assert document["pairs"][0]["leftPicture"] == [-1] * COUNT  # an album without pictures
+    assert document["pairs"][1]["kinds"] == [{"name": "half", "words": ["one", "other"], "kind": [0, 1] * (COUNT // 2)}]
 
 
 def test_the_document_of_queries_is_what_the_lists_say() -> None:
     run = made()
     lists, truth = build_lists(run.oof.fold, LENGTH, run.oof.list_seed)
-    shown = queries([run], Album())["runs"][0]
+    shown = document_of([run])["runs"][0]
     sampled = run.result.sampled_lists
     for query in range(COUNT):
         assert sorted(shown["order"][query]) == sorted(lists[query].tolist())
@@ -142,13 +150,19 @@ def test_bins_of_ranks_hold_every_rank_once() -> None:
     found = binned(np.array([1, 1, 2, 3, 5, 6, 30]))
     assert found == [("1", 2), ("2", 1), ("3–5", 2), ("6–10", 1), ("11–25", 0), ("26–50", 1)]
     section = ranks([made()])
-    assert len(section.charts[0].table.rows) == LENGTH
-    assert all(sum(int(str(row[1])) for row in chart.table.rows) == COUNT for chart in section.charts)
+    tables = [chart.table for chart in section.charts if chart.table is not None]
+    assert len(tables) == len(section.charts)
+    assert len(tables[0].rows) == LENGTH
+    assert all(sum(int(str(row[1])) for row in table.rows) == COUNT for table in tables)
 
 
 def test_tables_show_what_eval_prints() -> None:
     one, two, other = made(), made("two", 0.5, transductive=True), made("other", seed=6, pseudo_pairs=True)
-    board, differences = leaderboard([one, two, other]).tables
+    section = leaderboard([one, two, other])
+    board, differences = section.tables
+    standing, differing = section.charts
+    assert [tick.label for tick in standing.y_ticks] == ["one", "two", "other"]
+    assert [tick.label for tick in differing.y_ticks] == ["two"]  # the other answers other lists
     assert board.rows[0][3] == percent(one.row["top_k"]["2"], one.row["ci95"]["2"])
     assert board.rows[0][4] == percent(one.row["expected_top_k"]["2"], one.row["expected_ci95"]["2"])
     assert [transductive(run) for run in (one, two, other)] == [
@@ -160,7 +174,12 @@ def test_tables_show_what_eval_prints() -> None:
     assert str(differences.rows[0][2]).startswith(f"+{percent(gain)} [")
     assert difference(one, two, 2).startswith("−")
     assert differences.rows[1][1:] == ("other lists", "other lists")
-    table = top_k([one]).tables[0]
+    section = top_k([one])
+    table = section.tables[0]
+    curve = section.charts[0].table
+    assert curve is not None
+    assert [row[1] for row in curve.rows[:4]] == [percent(one.row["top_k"][str(k)]) for k in (1, 2, 3, 4)]
+    assert curve.rows[-1] == (str(LENGTH), "100.0")
     assert [row[0] for row in table.rows] == ["one, sampled", "one, expected"] + ["one, matched"] * (
         len(table.rows) - 2
     )
@@ -170,3 +189,16 @@ def test_tables_show_what_eval_prints() -> None:
 def test_rows_are_as_long_as_their_headers(build: Callable[..., Any]) -> None:
     for table in build([made(), made("two", folds=1)]).tables:
         assert {len(row) for row in table.rows} == {len(table.header)}
+
+
+def test_a_chart_for_each_stratum_and_a_table_of_all() -> None:
+    runs = [made(), *(made(f"run{n}", 0.5) for n in range(4))]
+    half = np.arange(COUNT) % 2
+    section = strata([runs], [{"half": Stratum(("one", "other", "none"), half)}])
+    (table,), (chart,) = section.tables, section.charts
+    assert [row[:2] for row in table.rows] == [("half: one", "24"), ("half: other", "24"), ("all", f"{COUNT}")]
+    assert len(chart.legend) == 3 < len(table.header) - 2  # the others stand in the table, which is said
+    assert len(section.text) == 2
+    expected = 100 * runs[0].result.expected(PICKS)
+    assert str(table.rows[0][2]).startswith(f"{expected[half == 0].mean():.1f} [")
+    assert "Neither" in strata([runs], [{}]).text[0]

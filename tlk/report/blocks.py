@@ -37,7 +37,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """A bar (two opposite corners), a line, a faint line, a dot, or a whisker (two ends), of some series."""
+    """Of some series a bar (two opposite corners), a line, a faint one, a dot, a whisker, span or rule (two ends)."""
 
     kind: str
     series: int
@@ -46,7 +46,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing of `width` × `height` with axes, and the table that says the same in numbers."""
+    """A drawing of `width` × `height` with axes, and the table that says the same in numbers; None where one follows.
+
+    `left` of it is free for the labels of the upward axis; `sample` is what kind of mark the legend shows.
+    """
 
     title: str
     x_label: str
@@ -55,9 +58,11 @@ class Chart:
     y_ticks: tuple[Tick, ...]
     marks: tuple[Mark, ...]
     legend: tuple[str, ...]
-    table: Table
+    table: Table | None
     width: int
     height: int
+    left: int
+    sample: str = "line"
 
 
 @dataclass(frozen=True)

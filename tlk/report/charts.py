@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from tlk.report.blocks import Chart, Mark, Table, Tick
 
 WIDTH, HEIGHT = 360, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 40  # what the axes leave free, for ticks and labels
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 40  # what the axes leave free, for ticks and labels
 _LABELS = 12  # ticks that fit below a chart
 
 Points = Sequence[tuple[float, float]]
@@ -25,29 +25,20 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def bar_chart(
-    title: str,
-    axes: tuple[str, str],
-    bars: Sequence[tuple[str, float]],
-    table: Table,
-    intervals: Sequence[Interval] | None = None,
-) -> Chart:
-    """Return a chart with a bar for each (label, value), from 0 up, whiskers where there are intervals."""
-    highest = max([value for _, value in bars] + [high for _, high in intervals or ()] + [1e-9])
-    up = _scale(0, highest * 1.04, HEIGHT - _BOTTOM, _TOP)
-    slot = (WIDTH - _LEFT - _RIGHT) / max(1, len(bars))
+def bar_chart(title: str, axes: tuple[str, str], bars: Sequence[tuple[str, float]], table: Table) -> Chart:
+    """Return a chart with a bar for each (label, value), from 0 up."""
+    highest = max([value for _, value in bars] + [1e-9])
+    up = Scale(0, highest * 1.04, HEIGHT - BOTTOM, TOP)
+    slot = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
     marks, x_ticks = [], []
     every = math.ceil(len(bars) / _LABELS)
     for number, (label, value) in enumerate(bars):
-        left = _LEFT + number * slot
+        left = LEFT + number * slot
         middle = left + slot / 2
         marks.append(Mark("bar", 0, ((left + slot * 0.12, up(value)), (left + slot * 0.88, up(0)))))
-        if intervals is not None:
-            low, high = intervals[number]
-            marks.append(Mark("whisker", 0, ((middle, up(low)), (middle, up(high)))))
         if number % every == 0:
-            x_ticks.append(Tick(_short(middle), label))
-    return _chart(title, axes, tuple(x_ticks), _ticks(0, highest, up), marks, (), table)
+            x_ticks.append(Tick(short(middle), label))
+    return _chart(title, axes, tuple(x_ticks), axis_ticks(0, highest, up), marks, (), table)
 
 
 def line_chart(
@@ -71,7 +62,7 @@ def line_chart(
     xs = [x for _, _, points in lines for x, _ in points] or [0.0]
     ys = [y for _, _, points in lines for _, y in points] + [y for _, ends in whiskers for y in ends] or [0.0]
     (x_low, x_high), (y_low, y_high) = ((0.0, 1.0), (0.0, 1.0)) if square else (_range(xs), _range(ys))
-    across, up = _scale(x_low, x_high, _LEFT + 4, WIDTH - _RIGHT - 6), _scale(y_low, y_high, HEIGHT - _BOTTOM, _TOP)
+    across, up = Scale(x_low, x_high, LEFT + 4, WIDTH - RIGHT - 6), Scale(y_low, y_high, HEIGHT - BOTTOM, TOP)
     marks = [
         Mark("whisker", 0, ((across(x), up(max(low, y_low))), (across(x), up(min(high, y_high)))))
         for x, (low, high) in whiskers
@@ -82,10 +73,10 @@ def line_chart(
         if kind == "line" and ((dots and number == 0) or len(places) == 1):
             marks += [Mark("dot", number, (place,)) for place in places]
     legend = tuple(series) if len(series) > 1 else ()
-    return _chart(title, axes, _ticks(x_low, x_high, across), _ticks(y_low, y_high, up), marks, legend, table)
+    return _chart(title, axes, axis_ticks(x_low, x_high, across), axis_ticks(y_low, y_high, up), marks, legend, table)
 
 
-class _scale:  # noqa: N801  # called like the function that it is
+class Scale:
     """Maps numbers from `low` to `high` to places from `start` to `end`."""
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
@@ -93,7 +84,8 @@ class _scale:  # noqa: N801  # called like the function that it is
         self._factor = (end - start) / ((high - low) or 1.0)
 
     def __call__(self, value: float) -> float:
-        return _short(self._start + (value - self._low) * self._factor)
+        """Return the place of a number."""
+        return short(self._start + (value - self._low) * self._factor)
 
 
 def _chart(
@@ -105,11 +97,12 @@ def _chart(
     legend: tuple[str, ...],
     table: Table,
 ) -> Chart:
-    return Chart(title, axes[0], axes[1], x_ticks, y_ticks, tuple(marks), legend, table, WIDTH, HEIGHT)
+    return Chart(title, axes[0], axes[1], x_ticks, y_ticks, tuple(marks), legend, table, WIDTH, HEIGHT, LEFT)
 
 
-def _ticks(low: float, high: float, scale: _scale) -> tuple[Tick, ...]:
-    return tuple(Tick(scale(value), f"{value:.6g}") for value in ticks(low, high))
+def axis_ticks(low: float, high: float, scale: Scale) -> tuple[Tick, ...]:
+    """Return round numbers from `low` to `high`, placed."""
+    return tuple(Tick(scale(value), f"{value:.6g}".replace("-", "−")) for value in ticks(low, high))
 
 
 def _range(values: Sequence[float]) -> Interval:
@@ -122,5 +115,6 @@ def _finite(points: Points) -> Points:
     return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """Return a place as the page has it: to a tenth of a pixel."""
     return round(value, 1)

@@ -17,8 +17,8 @@ from tlk.workflows.report_ledger import submissions
 from tlk.workflows.report_pictures import Album, make_album
 from tlk.workflows.report_queries import queries
 from tlk.workflows.report_ranks import ranks
-from tlk.workflows.report_runs import ReportedRun, read_runs
-from tlk.workflows.report_strata import strata
+from tlk.workflows.report_runs import ReportedRun, groups_of, read_runs
+from tlk.workflows.report_strata import kinds_of, strata
 from tlk.workflows.report_tables import collection_pairs, leaderboard, top_k
 from tlk.workflows.workspace import Workspace
 
@@ -80,7 +80,8 @@ def make_page(
     more = []
     if len(runs) > len(closer):
         more = [f"The first {LOOKED_INTO} of {len(runs)} runs are looked into; the others stand in the tables."]
-    kinds, missing = strata(workspace, closer, album, faces, reporter)
+    groups = groups_of(closer)
+    kinds, missing = kinds_of(workspace, groups, album, faces, reporter)
     trail, unread = submissions([run.manifest["data"]["name"] for run in runs])
     sections: list[Section | None] = [
         leaderboard(runs),
@@ -89,7 +90,7 @@ def make_page(
         collection_pairs(runs),
         learning_curves(closer),
         ranks(closer),
-        kinds,
+        strata(groups, kinds),
         calibration(closer),
         hubs(closer, album),
     ]
@@ -98,7 +99,7 @@ def make_page(
         facts=_facts(runs),
         notes=(*notes, *missing, *unread, *more),
         sections=tuple(section for section in sections if section is not None),
-        queries=queries(closer, album),
+        queries=queries(groups, closer, album, kinds),
         pictures=[look.picture for look in album.looks.values()],
     )
 

@@ -8,18 +8,20 @@ import numpy as np
 from tlk.constants import PICKS
 from tlk.workflows.evaluate import Outcomes
 from tlk.workflows.report_pictures import Album
-from tlk.workflows.report_runs import ReportedRun, groups_of, predicted_order
+from tlk.workflows.report_runs import ReportedRun, predicted_order
+from tlk.workflows.report_strata import Labels
 
 DIGITS = 4
 
 
-def queries(runs: Sequence[ReportedRun], album: Album) -> dict[str, Any]:
+def queries(
+    groups: Sequence[Sequence[ReportedRun]], runs: Sequence[ReportedRun], album: Album, kinds: Sequence[Labels]
+) -> dict[str, Any]:
     """Return a document of numbers and ids: runs that answer the same lists share the pairs that they speak of."""
-    groups = groups_of(runs)
     place = {run.name: number for number, group in enumerate(groups) for run in group}
     return {
         "picks": PICKS,
-        "pairs": [_pairs(group[0], album) for group in groups],
+        "pairs": [_pairs(group[0], album, labels) for group, labels in zip(groups, kinds, strict=True)],
         "runs": [_run(run) | {"pairs": place[run.name]} for run in runs],
     }
 
@@ -33,13 +35,17 @@ def margins(result: Outcomes) -> np.ndarray:
     return np.asarray(own - scores.max(axis=1))
 
 
-def _pairs(run: ReportedRun, album: Album) -> dict[str, Any]:
+def _pairs(run: ReportedRun, album: Album, labels: Labels) -> dict[str, Any]:
     count = range(len(run.oof.fold))
     return {
         "left": run.oof.query_ids.tolist(),
         "right": run.oof.gallery_ids.tolist(),
         "leftPicture": [album.left(run, pair) for pair in count],
         "rightPicture": [album.right(run, pair) for pair in count],
+        "kinds": [
+            {"name": name, "words": list(stratum.kinds), "kind": stratum.kind.tolist()}
+            for name, stratum in labels.items()
+        ],
     }
 
 

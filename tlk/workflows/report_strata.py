@@ -1,6 +1,6 @@
 """Accuracy by kind of pair: what the data say of it, what its images show, how many near-duplicates it has, faces."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +12,18 @@ from tlk.data.folds import HEADER
 from tlk.embeddings.embed import embed
 from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval
-from tlk.report.blocks import Section, Table
+from tlk.report.blocks import Chart, Section, Table
+from tlk.report.intervals import Row, interval_chart
 from tlk.tables import parse_table, read_table
 from tlk.workflows.progress import Reporter
 from tlk.workflows.report_pictures import Album
-from tlk.workflows.report_runs import ReportedRun, groups_of
+from tlk.workflows.report_runs import ReportedRun
 from tlk.workflows.report_tables import percent
 from tlk.workflows.workspace import Workspace
 
 STRATA = "train_strata.csv"  # left,right, then a column a stratum; the embedded competition has it
 MOST_VALUES = 12  # of a column that is shown
+CHARTED = 3  # runs
 
 COUNTS = ("neither image", "one image", "both images")
 SIZES = ("1 pair alone", "2 pairs", "3 pairs or more")
@@ -35,16 +37,38 @@ class Stratum:
     kinds: Sequence[str]
     kind: np.ndarray
 
+    def members(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each kind that there is, with the `(n,)` truth of whether a pair is of it."""
+        for number, word in enumerate(self.kinds):
+            own = self.kind == number
+            if own.any():
+                yield word, own
+
 
 Labels = dict[str, Stratum]
 
 
-def strata(
-    workspace: Workspace, runs: Sequence[ReportedRun], album: Album, faces: bool, reporter: Reporter
-) -> tuple[Section, list[str]]:
-    """Return expected top-2 by stratum, a table for each set of lists, and notes on what could not be told."""
-    tables, notes = [], []
-    for group in groups_of(runs):
+def strata(groups: Sequence[Sequence[ReportedRun]], kinds: Sequence[Labels]) -> Section:
+    """Return expected top-2 by kind of pair for each set of lists: a chart a stratum, and a table of all."""
+    charts, tables = [], []
+    for group, labels in zip(groups, kinds, strict=True):
+        if labels:
+            charts += [_chart(group[:CHARTED], name, stratum) for name, stratum in labels.items()]
+            tables.append(_table(group, labels))
+    text = [f"Expected top-{PICKS} in %, with 95 % intervals, of the pairs of each kind. Dashed: the first run on all."]
+    if any(len(group) > CHARTED for group in groups):
+        text.append(f"The first {CHARTED} runs have dots, the others stand in the table.")
+    if not tables:
+        text = ["Neither the data nor the images say of what kinds the pairs are."]
+    return Section("strata", "By kind of pair", tuple(text), tuple(charts), tuple(tables))
+
+
+def kinds_of(
+    workspace: Workspace, groups: Sequence[Sequence[ReportedRun]], album: Album, faces: bool, reporter: Reporter
+) -> tuple[list[Labels], list[str]]:
+    """Return of what kinds the pairs of each group of runs are, and notes on what could not be told."""
+    found, notes = [], []
+    for group in groups:
         first, labels = group[0], {}
         if album.has(first):
             labels = from_table(workspace, first) or from_images(album, first)
@@ -53,10 +77,8 @@ def strata(
             labels |= with_faces(workspace, album, first, reporter)
         elif faces:
             notes.append(f"Without strata of faces: {first.name} is not a run on the competition in {workspace.data}.")
-        tables += [_table(group, labels)] if labels else []
-    text = f"Expected top-{PICKS} in %, with 95 % intervals, of the pairs of each kind."
-    nothing = "Neither the data nor the images say of what kinds the pairs are."
-    return Section("strata", "By kind of pair", (text if tables else nothing,), tables=tuple(tables)), notes
+        found.append({name: stratum for name, stratum in labels.items() if len(list(stratum.members())) > 1})
+    return found, notes
 
 
 def from_table(workspace: Workspace, run: ReportedRun) -> Labels:
@@ -125,17 +147,30 @@ def with_faces(workspace: Workspace, album: Album, run: ReportedRun, reporter: R
 
 
 def _table(group: Sequence[ReportedRun], labels: Labels) -> Table:
-    rows = []
-    chances = {run.name: run.result.expected(PICKS) for run in group}
-    for name, stratum in labels.items():
-        for number, word in enumerate(stratum.kinds):
-            members = stratum.kind == number
-            if members.any():
-                rows.append((f"{name}: {word}", f"{members.sum():,}", *_cells(chances.values(), members)))
-    everything = np.ones(len(group[0].oof.fold), bool)
-    rows.append(("all", f"{len(everything):,}", *_cells(chances.values(), everything)))
-    return Table(f"Expected top-{PICKS} by kind of pair, in %", ("pairs", "n", *chances), rows)
+    rows = [row for name, stratum in labels.items() for row in _rows(group, name, stratum)]
+    chances = [run.result.expected(PICKS) for run in group]
+    rows.append(("all", f"{len(group[0].oof.fold):,}", *map(_cell, chances)))
+    names = (run.name for run in group)
+    return Table(f"Expected top-{PICKS} by kind of pair, in %", ("pairs", "n", *names), rows)
 
 
-def _cells(chances: Iterable[np.ndarray], members: np.ndarray) -> list[str]:
-    return [percent(float(one[members].mean()), bootstrap_interval(one[members])) for one in chances]
+def _rows(group: Sequence[ReportedRun], name: str, stratum: Stratum) -> list[tuple[str, ...]]:
+    return [
+        (f"{name}: {word}", f"{members.sum():,}", *(_cell(run.result.expected(PICKS)[members]) for run in group))
+        for word, members in stratum.members()
+    ]
+
+
+def _cell(chances: np.ndarray) -> str:
+    return percent(float(chances.mean()), bootstrap_interval(chances))
+
+
+def _chart(group: Sequence[ReportedRun], name: str, stratum: Stratum) -> Chart:
+    chances = [100 * run.result.expected(PICKS) for run in group]
+    rows = [
+        Row(word, [(float(one[members].mean()), bootstrap_interval(one[members])) for one in chances])
+        for word, members in stratum.members()
+    ]
+    names = [run.name for run in group]
+    table = Table(f"{name}, in %", ("pairs", "n", *names), _rows(group, name, stratum))
+    return interval_chart(name, f"expected top-{PICKS}, %", names, rows, table, float(chances[0].mean()))

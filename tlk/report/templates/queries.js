@@ -3,9 +3,10 @@
   const data = JSON.parse(document.getElementById("report-data").textContent);
   if (!data) return;
   const at = (id) => document.getElementById(id);
-  const feed = at("feed");
-  const controls = { run: at("run"), other: at("other"), order: at("order"), show: at("show"), text: at("text") };
-  const PRINTED = 40, CELL = 57; // rows; pixels, as the styles have it
+  const feed = at("feed"), { element } = reportRows;
+  const names = ["run", "other", "order", "show", "kind", "size", "text"];
+  const controls = Object.fromEntries(names.map((name) => [name, at(name)]));
+  const PRINTED = 40; // rows
   let view, articles = [], shown = [];
 
   const near = new IntersectionObserver((entries) => {
@@ -23,9 +24,27 @@
   }
 
   function option(value, text) {
-    const made = reportRows.element("option", "", text);
+    const made = element("option", "", text);
     made.value = value;
     return made;
+  }
+
+  // The kinds that the pairs of the chosen run are of; what was chosen stays chosen where these have it, too.
+  function chooseKinds() {
+    const { kinds } = data.pairs[data.runs[controls.run.value].pairs], before = controls.kind.value;
+    const groups = kinds.map(({ name, words, kind }, number) => {
+      const group = element("optgroup", "");
+      group.label = name;
+      words.forEach((word, place) => {
+        const count = kind.filter((own) => own === place).length;
+        if (count) group.append(option(`${number} ${place}`, `${name}: ${word} (${count})`));
+      });
+      return group;
+    });
+    controls.kind.replaceChildren(option("", "all"), ...groups);
+    controls.kind.value = before;
+    if (controls.kind.selectedIndex < 0) controls.kind.selectedIndex = 0;
+    at("kinds").hidden = !kinds.length;
   }
 
   // The runs that answer the same lists as the chosen one can stand beside it.
@@ -36,6 +55,7 @@
     controls.other.replaceChildren(option("", "no other"), ...fitting.map((number) => option(number, data.runs[number].name)));
     controls.other.value = fitting.map(String).includes(before) ? before : fitting[0] ?? "";
     controls.other.disabled = !fitting.length;
+    chooseKinds();
     draw();
   }
 
@@ -48,13 +68,13 @@
     }
     near.disconnect();
     articles = run.rank.map((_, query) => {
-      const article = reportRows.element("article", "");
+      const article = element("article", "");
       const line = reportRows.heading(view, query);
       article.query = query;
       article.id = `query-${query}`;
       line.id = `query-${query}-line`;
       article.setAttribute("aria-labelledby", line.id);
-      article.append(line, reportRows.element("ul", "strip"));
+      article.append(line, element("ul", "strip"));
       return article;
     });
     measure();
@@ -75,6 +95,10 @@
     const { run, other, pairs, picks } = view;
     const hit = run.rank[query] <= picks, text = controls.text.value.trim().toLowerCase();
     if (text && !`${pairs.left[query]}\n${pairs.right[query]}`.toLowerCase().includes(text)) return false;
+    if (controls.kind.value) {
+      const [number, place] = controls.kind.value.split(" ").map(Number);
+      if (pairs.kinds[number].kind[query] !== place) return false;
+    }
     if (controls.show.value === "one") return hit !== other.rank[query] <= picks;
     return controls.show.value === "all" || hit === (controls.show.value === "hit");
   }
@@ -96,7 +120,9 @@
 
   // How many lines a list takes: every row is as tall, built or not, so that nothing jumps.
   function measure() {
-    const columns = Math.max(1, Math.floor(feed.clientWidth / CELL));
+    feed.classList.toggle("large", controls.size.value === "large");
+    const cell = parseFloat(getComputedStyle(feed).getPropertyValue("--cell"));
+    const columns = Math.max(1, Math.floor(feed.clientWidth / cell));
     feed.style.setProperty("--lines", Math.ceil((view.run.order[0].length + 1) / columns));
   }
 
@@ -114,7 +140,8 @@
   controls.run.replaceChildren(...data.runs.map((run, number) => option(number, run.name)));
   controls.run.addEventListener("change", chooseRun);
   controls.other.addEventListener("change", draw);
-  for (const name of ["order", "show"]) controls[name].addEventListener("change", arrange);
+  for (const name of ["order", "show", "kind"]) controls[name].addEventListener("change", arrange);
+  controls.size.addEventListener("change", measure);
   controls.text.addEventListener("input", arrange);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   feed.addEventListener("keydown", move);

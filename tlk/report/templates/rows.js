@@ -7,13 +7,14 @@ const reportRows = (() => {
     return made;
   }
 
-  function cell(className, number, id, below, words) {
+  function cell(className, number, id, below, words, also) {
     const item = element("li", className);
     const thumb = element("span", "thumb");
     reportPictures.fill(thumb, number, words);
     const name = element("span", "id", id);
     name.title = id;
     item.append(thumb, name, below);
+    if (also) item.append(also);
     return item;
   }
 
@@ -36,6 +37,17 @@ const reportRows = (() => {
     return line;
   }
 
+  // A badge where the other run picks the same candidate, too: which of its picks.
+  function picked(view, query, pair) {
+    const place = view.other ? view.other.order[query].indexOf(pair) : -1;
+    if (place < 0 || place >= view.picks) return null;
+    const badge = element("span", "also", String(place + 1));
+    badge.title = `pick ${place + 1} of ${view.other.name}`;
+    badge.setAttribute("role", "img");
+    badge.setAttribute("aria-label", badge.title);
+    return badge;
+  }
+
   // The query and its candidates, the highest score first.
   function strip(view, query) {
     const { pairs, run, picks } = view;
@@ -45,7 +57,7 @@ const reportRows = (() => {
       const truth = pair === query;
       const kind = (truth ? "truth" : "") + (place + 1 === picks ? " last" : "");
       const words = `${place + 1}: ${pairs.right[pair]}${truth ? ", the truth" : ""}`;
-      list.append(cell(kind, pairs.rightPicture[pair], pairs.right[pair], score(run.scores[query][place]), words));
+      list.append(cell(kind, pairs.rightPicture[pair], pairs.right[pair], score(run.scores[query][place]), words, picked(view, query, pair)));
     });
     return list;
   }
