@@ -107,7 +107,7 @@ def test_training_images_of_one_fold_are_compared_by_the_model_that_saw_neither(
     raw = oof.scorer.similarity(oof.queries[[one]], oof.gallery[[two]])[0, 0]
     deviations = np.array(run.calibration().deviations)
     left, right = f"train/left/{query}.jpg", f"train/right/{candidate}.jpg"
-    for images in ((left, right), (right, left), (workspace.data / left, right)):
+    for images in ((left, right), (right, left), (workspace.data / left, right), (query, candidate)):
         found = of(workspace, *images, name, notes)
         assert found.out_of_fold
         assert found.similarity == pytest.approx(raw / deviations[1] / (1 / deviations).mean(), rel=1e-4)
@@ -218,7 +218,7 @@ def test_what_cannot_be_compared_is_said(workspace: Workspace) -> None:
     ):
         with pytest.raises(UserError, match=message):
             of(workspace, *images, run)
-    with pytest.raises(UserError, match=r"there is no file no.jpg\ngive the path"):
+    with pytest.raises(UserError, match=r"there is no file no.jpg, and .* does not exist\ngive the path"):
         compare(Workspace.here(Path("nowhere")), "no.jpg", "text.jpg", "thumbnail", "cpu", Silent())
     damaged = Path("small")
     (damaged / "test/left").mkdir(parents=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tlk.data.images import decode_image
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.errors import UserError
 from tlk.files import write_json
@@ -73,6 +74,21 @@ def test_the_first_of_several_models(workspace: Workspace) -> None:
     assert subject.measure == "cosine"
     assert not notes
     assert subject.sight.look(LEFT, RIGHT).left.shape == (16, 16)
+
+
+@pytest.mark.parametrize("name", ["pixels", "thumbnail"])
+def test_a_pair_of_the_data_is_explained_by_the_model_that_saw_neither(name: str, workspace: Workspace) -> None:
+    oof = Run(workspace.runs / name).out_of_fold()
+    one, two = np.flatnonzero(oof.fold == 2)[:2]
+    paths = (f"train/left/{oof.query_ids[one]}.jpg", f"train/right/{oof.gallery_ids[two]}.jpg")
+    subject = subject_of(workspace, name, None, "cpu", Silent(), paths)
+    assert subject.name == f"run {name}, the model of fold 3 of 5, which saw neither"
+    seen = subject.sight.look(*(decode_image((workspace.data / path).read_bytes(), path) for path in paths))
+    expected = oof.scorer.similarity(oof.queries[[one]], oof.gallery[[two]])[0, 0]
+    assert seen.similarity == pytest.approx(float(expected), abs=2e-3)
+    elsewhere = f"train/right/{oof.gallery_ids[np.flatnonzero(oof.fold == 1)[0]]}.jpg"
+    other = subject_of(workspace, name, None, "cpu", Silent(), (paths[0], elsewhere))
+    assert other.name == f"run {name}, the model of fold 1 of 5"  # no model saw neither
 
 
 def test_a_verdict_on_what_is_trimmed(workspace: Workspace) -> None:

@@ -15,7 +15,7 @@ from tlk.report.drawing import CYCLE, INK, PALE, new_figure, on, printable, show
 
 _WIDTH, _MARGIN, _GAP = 10.6, 0.25, 0.15  # inches
 _SMALL, _LARGE = (2.35, 2.9), (4.1, 4.6)  # width and height that a picture fits into: above, and below
-_FAINT = 0.12  # saliency that is not shown: it would veil the picture
+_FAINT = 0.2  # saliency that is not shown: it would veil the picture
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ def draw_explanation(explanation: Explanation) -> Figure:
     def write(x: float, y: float, text: str, **looks: Any) -> None:
         figure.text(x / _WIDTH, 1 - y / height, text, **({"ha": "center", "va": "center"} | looks))
 
-    write(_WIDTH / 2, 0.28, f"similarity {explanation.similarity:.3f}", fontsize=17, fontweight="bold")
+    write(
+        _WIDTH / 2, 0.28, f"similarity {explanation.similarity:.3f}".replace("-", "−"), fontsize=17, fontweight="bold"
+    )
     write(_WIDTH / 2, 0.58, f"{explanation.measure}, by {printable(explanation.by, 110)}", fontsize=10, color=PALE)
     middles = [_MARGIN + (_SMALL[0] + _GAP) * (n + 0.5) + (0.3 if n > 1 else 0) for n in range(4)]
     for number, middle in enumerate(middles):
@@ -108,7 +110,7 @@ def _show_saliency(axes: Axes, side: Side) -> None:
     strength = cv2.resize(side.saliency.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     shown = ((strength - _FAINT) / (1 - _FAINT)).clip(0, 1)
     colours = matplotlib.colormaps["inferno_r"](0.15 + 0.85 * shown)
-    colours[..., 3] = 0.9 * np.sqrt(shown)
+    colours[..., 3] = 0.9 * shown**0.7
     axes.imshow(colours, interpolation="bilinear")
 
 

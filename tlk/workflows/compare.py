@@ -4,9 +4,7 @@ The manual test of Waked and Sawaed, *Classifying two images of painting as belo
 two paths, one verdict; here with what known pairs say of its worth.
 """
 
-import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,15 +12,15 @@ import numpy as np
 from tlk.constants import PICKS
 from tlk.data.collection import Collection, is_collection
 from tlk.data.collection_pairs import read_pairs
-from tlk.data.gallery import Gallery, open_gallery
-from tlk.data.images import decode_image
+from tlk.data.gallery import Gallery
 from tlk.data.parts import TRAIN
-from tlk.data.source import data_name, open_source
+from tlk.data.source import data_name
 from tlk.errors import UserError
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold
+from tlk.workflows.pair_images import find_images, find_unseen
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
-from tlk.workflows.search_queries import Query, SearchReader, find_queries
+from tlk.workflows.search_queries import SearchReader
 from tlk.workflows.search_spaces import Images, RunSpace
 from tlk.workflows.workspace import Workspace
 
@@ -87,15 +85,16 @@ def compare(
         from tlk.workflows.inputs import choose_device
 
         choose_device(device)  # said now, even where the store has all that is needed
-    gallery = _gallery(workspace.data, (first, second))
-    paths = [_path(query, gallery) for query in find_queries((first, second), gallery)]
+    found = find_images(workspace.data, (first, second))
+    paths, gallery = list(found.paths), found.gallery
     if name is None:
         run = best_run(workspace.runs, data_name(workspace.data))
         reporter.note(f"comparing with run {run.name}, the best by out-of-fold top-{PICKS}")
     else:
         run = find_run(workspace.runs, name)
     known = KnownScores.of(run)
-    score = _unseen(run, paths, workspace)
+    unseen = find_unseen(run, paths, workspace)
+    score = None if unseen is None else score_out_of_fold(run, unseen.query, unseen.candidate)
     similarity = _similarity(run, paths, gallery, workspace, device, reporter) if score is None else score
     if score is None:
         for learned in _learned_from(run, paths, gallery):
@@ -115,26 +114,6 @@ def compare(
     )
 
 
-def _gallery(location: Path, names: tuple[str, str]) -> Gallery:
-    """Return what ids are of: the data, or nothing where two files are named and there are no data."""
-    if os.path.exists(location):
-        return open_gallery(location)
-    for name in names:
-        if not os.path.exists(name):
-            raise UserError(f"there is no file {name}\ngive the path of an image, or with --data an id of the data")
-    return Gallery(open_source(Path()), (), ())
-
-
-def _path(query: Query, gallery: Gallery) -> str:
-    """Return the path of an image that can be read, within the gallery if it lies there."""
-    if query.in_gallery:
-        decode_image(gallery.source.read(query.path), query.name)
-        return query.path
-    place, root = Path(query.path).resolve(), gallery.source.location.resolve()
-    inside = place.relative_to(root).as_posix() if place.is_relative_to(root) else None
-    return inside if inside in gallery.paths else query.path
-
-
 def _similarity(
     run: Run, paths: list[str], gallery: Gallery, workspace: Workspace, device: str, reporter: Reporter
 ) -> float:
@@ -146,28 +125,6 @@ def _similarity(
     if not np.isfinite(alike).all():
         raise UserError(f"{space.name} gives a similarity that is not finite\ntrain the run again, or take another")
     return float(alike[0, 0])
-
-
-def _unseen(run: Run, paths: list[str], workspace: Workspace) -> float | None:
-    """Return the score of a left and a right training image out-of-fold; None where that is not what they are."""
-    left, right = sorted(map(PurePosixPath, paths))  # train/left goes before train/right
-    if [str(left.parent), str(right.parent)] != ["train/left", "train/right"] or run.verification() is not None:
-        return None
-    score = score_out_of_fold(run, left.stem, right.stem)
-    if score is None or not _is_of(run, workspace):
-        return None
-    return score
-
-
-def _is_of(run: Run, workspace: Workspace) -> bool:
-    """Return whether the run was trained on the very images of the data."""
-    from tlk.workflows.manifest import describe_data
-
-    competition = workspace.competition()
-    pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
-    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
-    own = describe_data(competition.name, paths, reader.keys(paths))["fingerprint"]
-    return bool(own == run.manifest()["data"].get("fingerprint"))
 
 
 def _learned_from(run: Run, paths: list[str], gallery: Gallery) -> list[str]:

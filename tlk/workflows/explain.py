@@ -49,7 +49,8 @@ def explain(workspace: Workspace, options: ExplainOptions, reporter: Reporter) -
     if options.out.suffix.lower() != ".png":
         raise UserError(f"--out {options.out}: an explanation is a PNG\nlet its name end in .png")
     left, right = find_pair(workspace.data, options.left, options.right)
-    subject = subject_of(workspace, options.run, options.backbone, options.device, reporter)
+    paths = (left.path, right.path)
+    subject = subject_of(workspace, options.run, options.backbone, options.device, reporter, paths)
     pixels = [np.ascontiguousarray(trim_borders(p.pixels)) if subject.trimmed else p.pixels for p in (left, right)]
     seen = subject.sight.look(pixels[0], pixels[1])
     if not np.isfinite(seen.similarity):
@@ -87,7 +88,7 @@ def strongest(matches: Matches, most: int) -> tuple[Link, ...]:
 def _notes(how: str, regions: str, matches: Matches, trimmed: bool, *maps: np.ndarray) -> tuple[str, ...]:
     rows, columns = matches.similarity.shape
     notes = [
-        how,
+        f"{how} The darker, the more.",
         f"Matches: of {rows} × {columns} cells of {regions} those that are each other's most alike by cosine, each "
         "picture's mean taken out; numbered by the product of the two cells, the largest first.",
     ]

@@ -1,6 +1,8 @@
 """What is explained: one model of a run, or a frozen embedding where there is no run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -21,6 +23,7 @@ from tlk.workflows.explain_occlusion import Cells, OcclusionSight
 from tlk.workflows.explain_pixels import PixelSight
 from tlk.workflows.explain_sight import Sight
 from tlk.workflows.inputs import build_embedder, choose_device, input_maker
+from tlk.workflows.pair_images import find_unseen
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, complete_runs, find_run
 from tlk.workflows.workspace import Workspace
@@ -39,8 +42,17 @@ class Subject:
     trimmed: bool = False
 
 
-def subject_of(workspace: Workspace, run: str | None, backbone: str | None, device: str, reporter: Reporter) -> Subject:
+def subject_of(
+    workspace: Workspace,
+    run: str | None,
+    backbone: str | None,
+    device: str,
+    reporter: Reporter,
+    paths: Sequence[str] = (),
+) -> Subject:
     """Return the run or the backbone that is named, else the best run, else the default backbone, else descriptors.
+
+    Of a run it is the model that has seen neither image of `paths`, where there is one.
 
     Raises:
         UserError: both are named, there is no such run, or its model or a backbone cannot be had.
@@ -49,16 +61,16 @@ def subject_of(workspace: Workspace, run: str | None, backbone: str | None, devi
         raise UserError("--run explains a run's model, --backbone a frozen network\ngive one of the two")
     place = choose_device(device)
     if run is not None:
-        return _of_run(find_run(workspace.runs, run), workspace, place, reporter)
+        return _of_run(find_run(workspace.runs, run), workspace, place, reporter, paths)
     if backbone is None and complete_runs(workspace.runs):
         best = best_run(workspace.runs, data_name(workspace.data))
         reporter.note(f"explaining run {best.name}, the best by out-of-fold top-{PICKS}")
-        return _of_run(best, workspace, place, reporter)
+        return _of_run(best, workspace, place, reporter, paths)
     return _frozen(backbone, workspace, place, reporter)
 
 
-def _of_run(run: Run, workspace: Workspace, device: torch.device, reporter: Reporter) -> Subject:
-    """Return the first model of a run; of an ensemble that of the member with the largest weight."""
+def _of_run(run: Run, workspace: Workspace, device: torch.device, reporter: Reporter, paths: Sequence[str]) -> Subject:
+    """Return one model of a run; of an ensemble one of the member with the largest weight."""
     name, blend = f"run {run.name}", run.blend()
     while blend is not None:
         heaviest = max(blend.members, key=lambda member: member.weight)
@@ -67,22 +79,30 @@ def _of_run(run: Run, workspace: Workspace, device: torch.device, reporter: Repo
         blend = run.blend()
     recipe, models = run.recipe(), run.models()
     assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble has a blend
-    if len(models) > 1:
-        name += f", the model of fold 1 of {len(models)}"
-    elif models[0].parent.name == "refit":
-        name += ", the model of all pairs"
+    model, which = _model(run, models, workspace, paths)
+    name += which
     if input_maker(recipe, device, workspace.exports).identity != run.manifest()["embedding"]:
         what = "weights" if recipe.uses_backbone else "code or settings"
         raise UserError(f"run {run.name} was trained with other {what}\nbring the former ones back, or train again")
     loaded: list[Model] = []
 
     def load(given: Given) -> Model:
-        loaded.append(load_model(recipe, given, models[0]))
+        loaded.append(load_model(recipe, given, model))
         return loaded[0]
 
     sight = _sight(recipe, load, workspace, device, reporter)
     measure = "logit of a match" if isinstance(loaded[0], Verdict) else "cosine"
     return Subject(name, sight, measure, recipe.embedding is not None and recipe.embedding.trimmed)
+
+
+def _model(run: Run, models: Sequence[Path], workspace: Workspace, paths: Sequence[str]) -> tuple[Path, str]:
+    """Return the model that has seen neither image, where there is one, else the first, and what it is called."""
+    if models[0].parent.name == "refit":
+        return models[0], ", the model of all pairs"
+    unseen = find_unseen(run, paths, workspace) if len(paths) == 2 else None
+    place = 0 if unseen is None or len(models) == 1 else unseen.place
+    which = f", the model of fold {place + 1} of {len(models)}" if len(models) > 1 else ""
+    return models[place], which + ("" if unseen is None else ", which saw neither")
 
 
 def _sight(recipe: Recipe, load: Loader, workspace: Workspace, device: torch.device, reporter: Reporter) -> Sight:
