@@ -1,11 +1,13 @@
 """Metrics against naive references: loops, and enumeration of every list there could be."""
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from tlk.data.candidates import build_lists
 from tlk.metrics import (
@@ -153,3 +155,63 @@ def test_nan_never_wins() -> None:
 
 def test_rank_frequency_counts_every_query_once() -> None:
     assert rank_frequency(np.array([0, 0, 3, 1])).tolist() == [2, 1, 0, 1]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("n", [1, 2, 50])
+def test_equal_values_do_not_make_a_certainty(value: float, n: int) -> None:
+    low, high = bootstrap_interval(np.full(n, value))
+    assert low <= value <= high
+    assert 0 <= low < high <= 1
+    reference = binomtest(round(n * value), n).proportion_ci(method="exact")
+    if n * value == round(n * value):
+        assert (low, high) == pytest.approx((reference.low, reference.high))
+
+
+def test_one_query_says_almost_nothing() -> None:
+    assert bootstrap_interval(np.array([0.0])) == pytest.approx((0, 0.975))
+    assert bootstrap_interval(np.array([1.0])) == pytest.approx((0.025, 1))
+    assert bootstrap_interval(np.array([0.5])) == pytest.approx((0.0004, 0.9996), abs=1e-4)
+    assert paired_interval(np.array([0.2])) == (-1, 1)
+    assert paired_interval(np.zeros(2)) == (0, 0)  # two runs that are one
+
+
+@pytest.mark.parametrize("interval", [bootstrap_interval, paired_interval])
+def test_there_is_no_interval_of_nothing(interval: Callable[[np.ndarray], object]) -> None:
+    with pytest.raises(ValueError, match="an interval of no"):
+        interval(np.empty(0))
+
+
+def test_lists_hold_all_others_where_there_are_fewer() -> None:
+    beating = np.arange(4)
+    assert expected_top_k(beating, 3, 20, 2).tolist() == [1, 1, 0, 0]
+    assert expected_top_k(beating, 3, 20, 2).tolist() == expected_top_k(beating, 3, 4, 2).tolist()
+    assert expected_top_k(np.array([0]), 0, 20, 1).tolist() == [1]  # alone
+    assert expected_top_k(np.array([0, 1]), np.array([0, 1]), 20, 1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("value", [0.1, 1.0, -7.3, 0.0, 1e300, 5e-324])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_scores_have_no_deviation(value: float, dtype: type) -> None:
+    with np.errstate(over="ignore", under="ignore"):
+        row = np.full((1, 7), value).astype(dtype)
+    assert standardise(row).tolist() == [[0] * 7]
+
+
+def test_rounding_is_no_deviation() -> None:
+    row = np.full((1, 7), 0.1)
+    row[0, 3] = np.nextafter(0.1, 1)
+    assert standardise(row).tolist() == [[0] * 7]
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-9, 1.0, 1e300, 1.7e308])
+def test_scores_of_any_size_are_standardised(size: float) -> None:
+    np.testing.assert_allclose(standardise(size * np.array([[1.0, -1.0, 0.0]])), standardise(np.array([[1.0, -1, 0]])))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_not_finite_makes_its_row_ties(value: float) -> None:
+    scores = np.array([[1.0, value, 3.0], [1.0, 2.0, 3.0]])
+    standard = standardise(scores)
+    assert standard[0].tolist() == [0, 0, 0]
+    assert list_ranks(standard, np.array([1, 2])).tolist() == [3, 1]

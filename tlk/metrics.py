@@ -4,6 +4,7 @@ import numpy as np
 
 # Scores closer than this are ties: the same two vectors multiplied in another order differ by about as much.
 TIE = 1e-6
+_ROUNDING = 4  # of the last digits of the largest score: a deviation of no more is none
 
 
 def list_ranks(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -25,11 +26,14 @@ def expected_top_k(beating: np.ndarray, others: np.ndarray | int, length: int, k
 
     `beating` of the `others` images in the gallery score at least as high as the truth. A list draws `length - 1` of
     the others, so the number among them that beat the truth is hypergeometric, and the truth is among the `k` highest
-    when it is at most `k - 1`.
+    when it is at most `k - 1`. Where there are fewer others, a list holds all of them; without any, the truth is alone
+    in it, and is found.
     """
     from scipy.stats import hypergeom  # half a second, which a prediction does not need
 
-    return np.asarray(hypergeom.cdf(k - 1, others, beating, length - 1), np.float64)
+    drawn = np.minimum(length - 1, others)
+    chances = hypergeom.cdf(k - 1, np.maximum(others, 1), beating, drawn)  # scipy knows no population of nobody
+    return np.asarray(np.where(drawn > 0, chances, 1.0), np.float64)
 
 
 def recall_at(beating: np.ndarray, k: int) -> float:
@@ -45,19 +49,38 @@ def rank_frequency(beating: np.ndarray) -> np.ndarray:
 def bootstrap_interval(values: np.ndarray, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
     """Return the 95 % percentile bootstrap interval of the mean of `(n,)` per-query values from 0 to 1.
 
-    Where all values are 0, or all are 1, resampling cannot show the uncertainty: the exact binomial interval stands in.
+    Where all values are equal, as a single one is, resampling cannot show the uncertainty: the exact binomial interval
+    stands in, of as many successes as the values sum to, which is too wide rather than too narrow for values between.
     Source: Efron and Tibshirani, *An Introduction to the Bootstrap*; Clopper and Pearson, 1934.
-    """
-    if values.min() == values.max() and values[0] in (0, 1):
-        from scipy.stats import binomtest
 
-        exact = binomtest(int(values.sum()), len(values)).proportion_ci(method="exact")
-        return float(exact.low), float(exact.high)
+    Raises:
+        ValueError: no values.
+    """
+    if not len(values):
+        raise ValueError("an interval of no values")
+    if values.min() == values.max():
+        from scipy.stats import beta
+
+        hits = float(values.sum())
+        misses = len(values) - hits
+        low = float(beta.ppf(0.025, hits, misses + 1)) if hits else 0.0
+        high = float(beta.ppf(0.975, hits + 1, misses)) if misses else 1.0
+        return low, high
     return paired_interval(values, seed, resamples)
 
 
 def paired_interval(differences: np.ndarray, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean of `(n,)` differences of two runs, query by query."""
+    """Return the 95 % percentile bootstrap interval of the mean of `(n,)` differences of two runs, query by query.
+
+    They lie from -1 to 1, and so does the interval of a single one, which says nothing of how queries differ.
+
+    Raises:
+        ValueError: no differences.
+    """
+    if not len(differences):
+        raise ValueError("an interval of no differences")
+    if len(differences) == 1:
+        return -1.0, 1.0
     random = np.random.default_rng(seed)
     size = len(differences)
     means = [differences[random.integers(size, size=size)].mean() for _ in range(resamples)]
@@ -66,7 +89,14 @@ def paired_interval(differences: np.ndarray, seed: int = 0, resamples: int = 200
 
 
 def standardise(scores: np.ndarray) -> np.ndarray:
-    """Return `(n, m)` scores with mean 0 and deviation 1 in each row; a row of equal scores becomes zeros."""
-    centred = scores - scores.mean(axis=1, keepdims=True)
+    """Return `(n, m)` scores with mean 0 and deviation 1 in each row, whatever their size, up to the largest floats.
+
+    A row of equal scores, but for rounding, becomes zeros, and so does one with a score that is not finite.
+    """
+    largest = np.abs(scores).max(axis=1, keepdims=True)
+    known = np.isfinite(largest) & (largest > 0)
+    scaled = np.divide(scores, largest, out=np.zeros_like(scores), where=known)
+    centred = scaled - scaled.mean(axis=1, keepdims=True)
     deviation = centred.std(axis=1, keepdims=True)
-    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0))
+    uneven = deviation > _ROUNDING * np.finfo(deviation.dtype).eps
+    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=uneven))

@@ -15,11 +15,16 @@ def format_submission(queries: Sequence[str], scores: np.ndarray) -> str:
     Raises:
         UserError: a score is not finite.
     """
+    require_finite(queries, scores)
+    rows = ([query, *(f"{score:.9g}" for score in row)] for query, row in zip(queries, scores, strict=True))
+    return format_table(submission_header(scores.shape[1]), rows)
+
+
+def require_finite(queries: Sequence[str], scores: np.ndarray) -> None:
+    """Raise a UserError unless all of the `(n, m)` scores are finite."""
     if not np.isfinite(scores).all():
         row = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
         raise UserError(f"the score of query {queries[row]!r} is not finite\ntrain the run again")
-    rows = ([query, *(f"{score:.9g}" for score in row)] for query, row in zip(queries, scores, strict=True))
-    return format_table(submission_header(scores.shape[1]), rows)
 
 
 def submission_header(length: int) -> tuple[str, ...]:

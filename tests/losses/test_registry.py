@@ -1,5 +1,6 @@
 """What holds for every loss of the registry."""
 
+import math
 import subprocess
 import sys
 
@@ -87,3 +88,56 @@ def whole_and_halves(name: str) -> tuple[float, float]:
 def test_the_registry_says_it_all_without_torch() -> None:
     code = "import sys, tlk.losses.registry; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+ALIKE = {
+    "zeros": torch.zeros(3, 4),
+    "the same": torch.ones(3, 4),
+    "the same, huge": torch.full((3, 4), 1e25),
+    "one pair": torch.ones(1, 4),
+    "one pair of zeros": torch.zeros(1, 4),
+}
+
+
+def collapsed(name: str, given: Tensor) -> tuple[float, float]:
+    """Return a loss of anchors, positives and, if it needs them, negatives that are all alike, and its gradient."""
+    entry = LOSSES[name]
+    sides = [given.clone().requires_grad_() for _ in range(3 if entry.negatives == "needed" else 2)]
+    value = entry.load()(entry.parameters())(*sides)
+    value.backward()
+    gradients = [side.grad for side in sides if side.grad is not None]
+    return float(value), float(sum(gradient.abs().max() for gradient in gradients))
+
+
+@pytest.mark.parametrize("case", ALIKE)
+@pytest.mark.parametrize("name", OF_EMBEDDINGS)
+def test_embeddings_that_are_all_alike_have_a_finite_loss_and_no_gradient(name: str, case: str) -> None:
+    value, gradient = collapsed(name, ALIKE[case])
+    pairs, width = ALIKE[case].shape
+    expected = {
+        "info_nce": math.log(pairs),
+        "cosine_margin": math.log1p((pairs - 1) * math.exp(16 * 0.2)),
+        "contrastive": 0.5**2 / 4,
+        "triplet": 0.5,
+        "barlow_twins": width,
+    }[name]
+    assert value == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert gradient < 1e-6
+
+
+def test_a_single_pair_learns_from_its_mined_negative() -> None:
+    one = torch.eye(3)[:1].requires_grad_()
+    loss = LOSSES["info_nce"].load()(LOSSES["info_nce"].parameters())
+    value = loss(one, torch.eye(3)[:1], torch.eye(3)[1:2])
+    value.backward()
+    assert one.grad is not None
+    assert 0 < float(value) < 1e-5
+    assert one.grad.norm() > 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_nan_is_not_hidden(name: str) -> None:
+    entry = LOSSES[name]
+    first, *others = inputs(entry)
+    first[0] = math.nan
+    assert math.isnan(float(entry.load()(entry.parameters())(first, *others)))

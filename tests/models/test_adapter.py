@@ -137,3 +137,43 @@ def test_constant_features_give_no_nan(n: int) -> None:
     head = fitted(torch.ones(n, 2, 10), whitening=0.5)
     assert torch.isfinite(head.embed(head.reduce(torch.ones(n, 2, 10)))).all()
     assert torch.isfinite(head.embed(head.reduce(features()))).all()
+
+
+COLLAPSED = {
+    "all alike": torch.ones(10, 2, 10),
+    "black": torch.zeros(10, 2, 10),
+    "one picture twice": torch.ones(2, 1, 10),
+    "a single picture": features(1, 1),
+    "too large to square": features() * 1e25,
+}
+
+
+@pytest.mark.parametrize("whitening", [0.0, 1.0])
+@pytest.mark.parametrize("case", COLLAPSED)
+def test_where_nothing_differs_every_embedding_is_zero(case: str, whitening: float) -> None:
+    data = COLLAPSED[case]
+    head = fitted(data, whitening=whitening)
+    assert all(tensor.isfinite().all() for tensor in head.state_dict().values())
+    assert not head.embed(head.reduce(data)).any()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 5])
+@pytest.mark.parametrize("count", [3, 40])
+def test_whitening_does_not_blow_up_what_the_data_do_not_span(rank: int, count: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    data = torch.randn(count, 1, rank, generator=random) @ torch.randn(rank, 10, generator=random)
+    head = fitted(data, whitening=1.0)
+    assert head.projection.isfinite().all()
+    embedded = head.embed(head.reduce(data))
+    assert embedded.isfinite().all()
+    assert torch.linalg.matrix_rank(head.projection, rtol=1e-5) <= min(10, count - 1)
+    again = head.embed(head.reduce(data * (1 + 1e-6)))  # rounding of the inputs is no difference
+    torch.testing.assert_close(again, embedded, atol=1e-3, rtol=0)
+
+
+def test_one_pair_alone_can_be_fitted() -> None:
+    data = features(2, 1)
+    head = fitted(data)
+    embedded = head.embed(head.reduce(data)).detach()
+    torch.testing.assert_close(embedded.norm(dim=1), torch.ones(2))
+    assert float(embedded[0] @ embedded[1]) == pytest.approx(-1, abs=1e-4)  # they differ along one line

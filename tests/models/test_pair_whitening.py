@@ -50,3 +50,19 @@ def test_pairs_without_any_difference_are_left_finite() -> None:
     model = PairWhitening(3)
     model.fit(torch.zeros(10, 1, 3), 0)
     assert torch.isfinite(model.reduce(torch.ones(2, 3))).all()
+
+
+def test_pairs_that_do_not_differ_are_not_whitened() -> None:
+    model = PairWhitening(8)
+    same = pairs(30).chunk(2)[0]
+    model.fit(torch.cat([same, same]), 0)
+    assert model.whitening.isfinite().all()
+    before, after = (torch.nn.functional.normalize(v[:, 0], dim=1) for v in (same, model.reduce(same)))
+    torch.testing.assert_close(after @ after.T, before @ before.T, atol=1e-5, rtol=0)
+
+
+def test_one_pair_can_be_fitted() -> None:
+    model = PairWhitening(8)
+    model.fit(pairs(1), 0)
+    assert model.whitening.isfinite().all()
+    torch.testing.assert_close(model.embed(model.reduce(pairs(5))).norm(dim=1), torch.ones(10))

@@ -96,3 +96,17 @@ def test_channels_that_stand_last_are_put_first() -> None:
     assert model.narrow.in_channels == 96
     assert model.decoder[-1].weight.shape[:2] == (3, 16)
     assert len([layer for layer in model.decoder if isinstance(layer, torch.nn.ConvTranspose2d)]) == 2
+
+
+def test_a_picture_that_comes_alone_is_standardised_by_the_kept_statistics(tiny: str) -> None:
+    """Of a single picture with a single cell a batch has no deviation."""
+    model = built(tiny, side=32, pretrained=False, at="last")
+    picture = pixels(1)[..., :32, :32]
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    drawn = model.reconstruct(picture)
+    drawn.square().mean().backward()
+    assert drawn.shape == (1, 3, 32, 32)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+    assert model.backbone.training
+    torch.testing.assert_close(drawn, model.eval().reconstruct(picture))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlk.scoring.matching import ABSENT, fit_temperature, is_one_to_one, match, match_folds
+from tlk.metrics import TIE, list_ranks
+from tlk.scoring.matching import ABSENT, fit_temperature, in_deviations, is_one_to_one, match, match_folds
 
 
 def chances(scores: np.ndarray, lists: np.ndarray, temperature: float) -> np.ndarray:
@@ -151,3 +152,63 @@ def test_the_temperature_is_the_one_that_the_scores_deserve() -> None:
     for (scores, lists), temperature in zip((sure, vague), fitted, strict=True):
         best = match(scores, lists, temperature)[:, 0].mean()
         assert all(match(scores, lists, temperature * factor)[:, 0].mean() <= best for factor in (0.8, 1.25))
+
+
+LISTS = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]])
+SCORES = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [1.0, 0.0, 3.0]])
+NOTHING = [np.nan, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("value", NOTHING)
+def test_a_score_that_is_not_finite_is_unlikely_and_spoils_no_other(value: float) -> None:
+    scores = SCORES.copy()
+    scores[0, 0] = value
+    found = chances(scores, LISTS, 1.0)
+    assert np.isfinite(match(scores, LISTS, 1.0)).all()
+    assert found[0, 0] < 1e-12
+    lists = LISTS.copy()
+    lists[0, 0] = ABSENT
+    np.testing.assert_allclose(found[:, 1:], chances(SCORES, lists, 1.0)[:, 1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("value", NOTHING)
+def test_a_list_without_any_score_is_one_of_equal_scores(value: float) -> None:
+    scores, equal = SCORES.copy(), SCORES.copy()
+    scores[0], equal[0] = value, 0.0
+    spread = in_deviations(SCORES[1:], np.ones((2, 3), bool))
+    np.testing.assert_allclose(in_deviations(scores, np.ones((3, 3), bool))[1:], spread)
+    found = chances(scores, LISTS, 1e6)
+    np.testing.assert_allclose(found, 1 / 3, atol=1e-3)
+    assert np.isfinite(match(np.full((3, 3), value), LISTS, 1.0)).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ties_stay_ties_whatever_their_rounding(value: float, dtype: type) -> None:
+    scores = np.full((3, 3), value, dtype)
+    scores[0, 0] = np.nextafter(scores[0, 0], dtype(9))
+    there = np.ones((3, 3), bool)
+    assert np.abs(in_deviations(scores, there)).max() < TIE
+    found = match(scores, LISTS, 0.05)
+    np.testing.assert_allclose(found, np.log(1 / 3), atol=1e-4)
+    assert list_ranks(match(np.full((3, 3), value, dtype), LISTS, 0.05), np.zeros(3, int)).tolist() == [3, 3, 3]
+
+
+def test_certain_scores_that_contradict_each_other_are_shared() -> None:
+    scores, lists = np.array([[100.0, 0.0], [100.0, 0.0]]), np.array([[0, 1], [0, 1]])
+    np.testing.assert_allclose(chances(scores, lists, 0.05), 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [(np.full((3, 3), 0.1), 5.0), (-np.eye(3), 5.0), (np.full((3, 3), np.nan), 5.0), (np.eye(3), 0.05)],
+)
+def test_a_temperature_of_degenerate_scores_lies_at_its_bound(scores: np.ndarray, expected: float) -> None:
+    truth = np.array([0, 1, 2])
+    found = fit_temperature([(scores, LISTS, truth)])
+    assert 0.05 <= found <= 5.0
+    assert abs(np.log(found / expected)) < 0.5
+
+
+def test_no_lists_are_not_one_to_one() -> None:
+    assert not is_one_to_one(np.empty((0, 3), np.int64))

@@ -33,3 +33,25 @@ def test_faiss_is_taken_for_large_galleries_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(neighbours, "_MANY", 200)
     nearest_rows(drawn(3, 0), drawn(200, 1), 2)
     assert asked == [200]
+
+
+@pytest.mark.parametrize("faiss", [False, True])
+def test_zero_vectors_are_equally_near_to_everything(faiss: bool) -> None:
+    if faiss:
+        pytest.importorskip("faiss", reason="the extra faiss is not installed")
+    rows, cosines = nearest_rows(np.zeros((2, 24), np.float32), drawn(50, 1), 3, faiss)
+    assert cosines.tolist() == [[0] * 3] * 2
+    assert rows.shape == (2, 3)
+    if not faiss:
+        assert rows.tolist() == [[0, 1, 2]] * 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("faiss", [False, True])
+def test_an_embedding_that_is_not_finite_finds_nothing_instead_of_anything(value: float, faiss: bool) -> None:
+    if faiss:
+        pytest.importorskip("faiss", reason="the extra faiss is not installed")
+    queries = drawn(3, 0)
+    queries[1] = value * np.sign(queries[1])
+    with pytest.raises(ValueError, match="not finite"), np.errstate(invalid="ignore"):
+        nearest_rows(queries, drawn(5, 1), 5, faiss)

@@ -103,3 +103,51 @@ def test_where_the_other_folds_leave_no_member_all_weigh_alike() -> None:
     parts, truth, fold = informed(100, [-1.0, -1.0], seed=8)
     assert not fit_weights(parts, truth, fold, "log_odds", "fitted").any()
     assert fit_folds(parts, truth, fold, "log_odds", "fitted").tolist() == [[0.5, 0.5]] * 5
+
+
+CONSTANT = np.full((1, 100, LENGTH), 0.1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_constant_members_weigh_nothing(count: int) -> None:
+    _, truth, fold = informed(100, [1.0], 0)
+    constant = np.repeat(CONSTANT, count, axis=0)
+    assert most_likely(constant, truth).tolist() == [0] * count
+    assert not fit_weights(constant, truth, fold, "log_odds", "fitted").any()
+    assert not fit_weights(constant, truth, fold, "log_odds", "equal").any()
+    assert fit_weights(constant, truth, fold, "z_score", "equal").tolist() == [1 / count] * count
+    for weighting in ("fitted", "equal"):  # nothing is known of them: alike
+        alike = fit_folds(constant, truth, fold, "log_odds", weighting)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(alike, np.full((5, count), 1 / count))
+
+
+def test_a_constant_member_takes_nothing_from_one_that_knows() -> None:
+    parts, truth, fold = informed(100, [1.0], 0)
+    alone = fit_weights(parts, truth, fold, "log_odds", "fitted")
+    found = fit_weights(np.concatenate([CONSTANT, parts]), truth, fold, "log_odds", "fitted")
+    assert found[0] == 0
+    assert found[1] == pytest.approx(alone[0], rel=1e-3)
+
+
+def test_a_member_that_is_always_right_has_a_finite_weight() -> None:
+    _, truth, _ = informed(100, [1.0], 0)
+    perfect = np.zeros((1, 100, LENGTH))
+    perfect[0, np.arange(100), truth] = 1
+    assert 3 < most_likely(perfect, truth)[0] < 20
+    assert most_likely(-perfect, truth)[0] == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_blended(value: float) -> None:
+    parts, truth, fold = informed(20, [1.0, 1.0], 0)
+    parts[1, 3, 2] = value
+    with pytest.raises(ValueError, match="finite"):
+        fit_weights(parts, truth, fold, "log_odds", "fitted")
+
+
+def test_a_single_list_a_fold_fits_something_finite() -> None:
+    parts, truth, _ = informed(2, [1.0, 1.0], 0)
+    weights = fit_folds(parts, truth, np.array([0, 1]), "log_odds", "fitted")
+    assert weights.shape == (2, 2)
+    assert np.isfinite(weights).all()
+    assert (weights.sum(axis=1) > 0).all()

@@ -49,7 +49,9 @@ def assign_folds(group: np.ndarray, k: int, seed: int) -> np.ndarray:
     if k < 2:
         raise UserError(f"--k {k}: at least 2 folds are needed")
     if len(labels) < k:
-        raise UserError(f"--k {k}: only {len(labels)} groups of pairs, so a fold would be empty\nuse fewer folds")
+        groups = f"{len(labels)} groups of pairs" if len(labels) > 1 else "1 group of pairs"
+        remedy = "use fewer folds" if len(labels) > 1 else "bring pairs that are not near-duplicates of each other"
+        raise UserError(f"--k {k}: only {groups}, so a fold would be empty\n{remedy}")
     shuffled = generator(seed, "folds").permutation(len(labels))
     order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
     filled = np.zeros(k, np.int64)

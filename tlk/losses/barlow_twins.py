@@ -14,6 +14,7 @@ class BarlowTwins(nn.Module):
 
     With z the embeddings, each dimension standardised over the batch of b, c = z_aᵀ z_p / b and λ the redundancy:
     L = Σ_i (1 − c_ii)² + λ · Σ_i Σ_{j≠i} c_ij²
+    A dimension that is the same for the whole batch correlates with nothing: of a single pair L is d, without gradient.
     """
 
     def __init__(self, parameters: BarlowTwinsParameters) -> None:

@@ -26,7 +26,8 @@ class Contrastive(nn.Module):
     def forward(self, anchors: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
         """Return the scalar loss of the 2b pairs (anchor, positive) and (anchor, negative).
 
-        All are `(b, d)`, at the lengths they have: whether to scale them to length 1 is for the model to say.
+        All are `(b, d)`, at the lengths they have: whether to scale them to length 1 is for the model to say. Where an
+        anchor and its negative coincide there is a loss but no gradient: no direction leads apart.
         """
         similar = (anchors - positives).square().sum(dim=1)  # (b,)
         # The gradient of a norm of 0 is 0, where that of a square root would be not a number.

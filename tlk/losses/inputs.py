@@ -13,7 +13,7 @@ P = ParamSpec("P")
 def full_precision(forward: Callable[P, Tensor]) -> Callable[P, Tensor]:
     """Let a loss's `forward` compute in float32 at least, also under autocast, on tensors of one shape.
 
-    Half-precision tensors arrive as float32, float64 stays float64.
+    Half-precision tensors arrive as float32, float64 stays float64. A NaN among them makes the loss NaN.
 
     Raises:
         ValueError: the tensors differ in shape (they would broadcast to a wrong loss), or the batch is empty.

@@ -23,7 +23,10 @@ class Triplet(nn.Module):
 
     @full_precision
     def forward(self, anchors: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Return the scalar loss of `(b, d)` anchors, positives and negatives, at the lengths they have."""
+        """Return the scalar loss of `(b, d)` anchors, positives and negatives, at the lengths they have.
+
+        Of vectors that all coincide it is the margin, without gradient.
+        """
         norm = torch.linalg.vector_norm  # its gradient at 0 is 0, where that of a square root would be not a number
         excess: Tensor = norm(anchors - positives, dim=1) - norm(anchors - negatives, dim=1)  # (b,)
         return (excess + self.margin).clamp(min=0).mean()

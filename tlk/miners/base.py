@@ -27,7 +27,7 @@ class Miner(ABC):
         anchor_group: Tensor,
         gallery_group: Tensor,
     ) -> Tensor:
-        """Return `(n, k)` int64 gallery rows, the most useful negative first, -1 where there are fewer.
+        """Return `(n, k)` int64 gallery rows, the most useful negative first, -1 where there are fewer, or none.
 
         Args:
             similarity: of a block with a block, `(n, …)` and `(m, …)` to `(n, m)`, larger = more alike.

@@ -37,7 +37,11 @@ class Adapter(Centred):
         self.head = make_head(parameters.head, width, parameters.rank)
 
     def fit(self, inputs: Tensor, seed: int) -> None:
-        """Fit mean and PCA on `(n, o, d)` training embeddings; components beyond their rank stay zero."""
+        """Fit mean and PCA on `(n, o, d)` training embeddings; components beyond their rank stay zero.
+
+        Of images that are all alike, or a single one, nothing is left: every embedding is then zero, and so is every
+        cosine, which counts as a tie.
+        """
         super().fit(inputs, seed)
         flat = Centred.reduce(self, inputs).mean(dim=1).numpy()  # an image counts once, whatever its orientations
         width = min(self.parameters_.components, *flat.shape)

@@ -45,7 +45,10 @@ class Model(nn.Module):
         return inputs
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """Return `(n, e)` unit embeddings of `(n, o, …)` reduced inputs: the mean over the orientations."""
+        """Return `(n, e)` unit embeddings of `(n, o, …)` reduced inputs: the mean over the orientations.
+
+        An output of zeros stays zero: its cosine with everything is 0.
+        """
         outputs = nn.functional.normalize(self(inputs.flatten(0, 1)).float(), dim=-1)
         mean: Tensor = outputs.unflatten(0, inputs.shape[:2]).mean(dim=1)
         return nn.functional.normalize(mean, dim=-1)

@@ -22,7 +22,7 @@ class Centred(Model):
         self.mean = inputs.mean(dim=(0, 1), dtype=torch.float32)
 
     def reduce(self, inputs: Tensor) -> Tensor:
-        """Return `(…, d)` embeddings centred, each view at length 1."""
+        """Return `(…, d)` embeddings centred, each view at length 1; what is the mean itself becomes zero."""
         parts = (inputs.float() - self.mean).split(self.sizes, dim=-1)
         return torch.cat([nn.functional.normalize(part, dim=-1) for part in parts], dim=-1)
 

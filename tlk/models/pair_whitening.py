@@ -21,7 +21,10 @@ class PairWhitening(Model):
         self.register_buffer("whitening", torch.eye(width))
 
     def fit(self, inputs: Tensor, seed: int) -> None:
-        """Fit on `(n, o, d)` training embeddings, those of the left images and then those of the right ones."""
+        """Fit on `(n, o, d)` training embeddings, those of the left images and then those of the right ones.
+
+        Where the images of all pairs are alike, nothing is whitened: all directions count the same.
+        """
         left, right = inputs.mean(dim=1).double().chunk(2)
         difference = left - right
         covariance = difference.T @ difference / len(difference)

@@ -48,7 +48,10 @@ class TransferAutoencoder(Model):
         self.train()
 
     def train(self, mode: bool = True) -> "TransferAutoencoder":
-        """Turn to training or evaluation; a pretrained backbone's batch norm keeps its statistics."""
+        """Turn to training or evaluation; a pretrained backbone's batch norm keeps its statistics.
+
+        So does any backbone's where a picture comes alone.
+        """
         super().train(mode)
         if self._keep_statistics:
             self.backbone.eval()
@@ -65,7 +68,12 @@ class TransferAutoencoder(Model):
 
     def _encode(self, inputs: Tensor) -> Tensor:
         pixels = (as_floats(inputs) - self.mean) / self.deviation
+        alone = len(inputs) == 1 and self.backbone.training  # one picture has no statistics of a batch
+        if alone:
+            self.backbone.eval()
         encoded: Tensor = self.narrow(self.backbone(pixels.contiguous(memory_format=torch.channels_last))[-1])
+        if alone:
+            self.backbone.train()
         return encoded
 
     def parameter_groups(self, rate: float) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tlk.metrics import standardise
+from tlk.metrics import TIE, standardise
 from tlk.recipe_schema import Blending
 
 
@@ -23,6 +23,7 @@ def features(kind: Blending, scores: np.ndarray) -> np.ndarray:
 
 
 def deviation_of(scores: np.ndarray) -> float:
-    """Return the deviation of `(n, m)` scores less their list's mean; 1 where all are equal."""
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    return float(np.sqrt((centred**2).mean())) or 1.0
+    """Return the deviation of `(n, m)` scores less their list's mean; 1 where all are ties: rounding is no scale."""
+    centred = scores - scores.mean(axis=1, keepdims=True, dtype=np.float64)
+    deviation = float(np.sqrt((centred**2).mean()))
+    return deviation if deviation > TIE else 1.0

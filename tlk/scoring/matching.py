@@ -13,6 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from tlk.metrics import TIE
+
 ABSENT = -1  # in lists of unequal length: no candidate here
 _ROUNDS = 200
 _NUMBERS = 1 << 15  # of edges looked at together: they stay in the processor's cache
@@ -26,9 +28,11 @@ def is_one_to_one(lists: np.ndarray) -> bool:
     """Return whether `(n, m)` lists can be those of a matching: as many right images as queries, each in several lists.
 
     And at least one assignment of all of them must be there. The lists are rows of a gallery; `ABSENT` where a list is
-    shorter.
+    shorter. No lists at all are none of a matching.
     """
     there = lists != ABSENT
+    if not there.any():
+        return False
     times = np.bincount(lists[there])
     if (times > 0).sum() != len(lists) or times[times > 0].mean() < 2:
         return False
@@ -41,11 +45,12 @@ def match(scores: np.ndarray, lists: np.ndarray, temperature: float) -> np.ndarr
     """Return `(n, m)` log chances that candidate j is query i's in a one-to-one assignment; -inf where it is `ABSENT`.
 
     Where the gallery has more images than there are queries, some are nobody's. Equal scores stay equal wherever the
-    graph gives no reason to prefer one.
+    graph gives no reason to prefer one. A score that is not finite is as unlikely as a score can be, and has no say in
+    what the others mean; a list of nothing else is one of equal scores.
 
     Args:
         scores: `(n, m)`, larger = more alike.
-        lists: `(n, m)` gallery rows of the candidates, none twice in a list, or `ABSENT`.
+        lists: `(n, m)` gallery rows of the candidates, at least one in a list and none twice, or `ABSENT`.
         temperature: what a difference of scores counts, in deviations: small trusts them, large trusts the graph.
     """
     there = lists != ABSENT
@@ -53,7 +58,8 @@ def match(scores: np.ndarray, lists: np.ndarray, temperature: float) -> np.ndarr
     count = int(used.sum())
     right = np.where(there, (np.cumsum(used) - 1)[lists], count)  # what is absent leads to one more, which has no say
     logits = in_deviations(scores, there) / temperature
-    weights = np.exp(np.maximum(logits - logits.max(axis=1, keepdims=True), _LEAST))
+    best = logits.max(axis=1, keepdims=True)
+    weights = np.exp(np.maximum(logits - np.where(best > -np.inf, best, 0), _LEAST))
     weights[~there] = 0
     spare = float(count > len(scores))  # the weight of a right image that is nobody's
     to_query, to_right = np.ones(scores.shape), np.empty(scores.shape)  # messages
@@ -84,7 +90,8 @@ def fit_temperature(cases: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) 
     """Return the temperature at which the true candidates of `cases` are most likely.
 
     A case is `(n, m)` scores, `(n, m)` lists and the `(n,)` positions of the truths; its lists make a matching of their
-    own. What is scored with the temperature must not be among them.
+    own. What is scored with the temperature must not be among them. Scores that say nothing, or the contrary, have a
+    temperature near the largest, which trusts the graph; perfect ones one near the smallest.
     """
 
     from scipy.optimize import minimize_scalar  # a third of a second, which a prediction does not need
@@ -126,12 +133,14 @@ def match_folds(scores: np.ndarray, lists: np.ndarray, truth: np.ndarray, fold: 
 def in_deviations(scores: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Return scores less their list's mean, over the deviation of all of them; -inf where nothing is `there`.
 
-    One scale for all queries, which a query's own deviation would not be: some lists are easier than others.
+    One scale for all queries, which a query's own deviation would not be: some lists are easier than others. Where all
+    are ties it is 1. Scores that are not finite count as not there.
     """
-    known = np.where(there, scores, 0)
-    centred = known - known.sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
-    deviation = np.sqrt((centred[there] ** 2).mean())
-    return np.asarray(np.where(there, centred / (deviation or 1), -np.inf))
+    there = there & np.isfinite(scores)
+    known = np.where(there, scores, 0).astype(np.float64)
+    centred = known - known.sum(axis=1, keepdims=True) / np.maximum(1, there.sum(axis=1, keepdims=True))
+    deviation = np.sqrt((centred[there] ** 2).mean()) if there.any() else 0.0
+    return np.asarray(np.where(there, centred / (deviation if deviation > TIE else 1), -np.inf))
 
 
 def _without(values: np.ndarray, sums: np.ndarray) -> np.ndarray:

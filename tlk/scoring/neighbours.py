@@ -21,7 +21,20 @@ def nearest_rows(
         k: how many for each query.
         faiss: whether faiss searches, exactly as well (Douze et al., *The Faiss library*, 2024); None: where it is
             installed and the gallery is large.
+
+    Raises:
+        ValueError: a similarity is not finite, so that fewer than k rows can be found.
     """
+    rows, cosines = _nearest_rows(queries, gallery, k, faiss)
+    if (rows < 0).any():
+        raise ValueError("an embedding is not finite")
+    return rows, cosines
+
+
+def _nearest_rows(
+    queries: np.ndarray, gallery: np.ndarray, k: int, faiss: bool | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows, -1 where there is none, and cosines."""
     if faiss is None:
         faiss = len(gallery) >= _MANY and find_spec("faiss") is not None
     if faiss:

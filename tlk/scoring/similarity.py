@@ -14,7 +14,10 @@ Comparison = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    """Return the `(n, m)` cosines of `(n, d)` and `(m, d)` unit embeddings, larger = more alike."""
+    """Return the `(n, m)` cosines of `(n, d)` and `(m, d)` unit embeddings, larger = more alike.
+
+    With an embedding of zeros, which has no direction, it is 0.
+    """
     return np.asarray(queries @ gallery.T)
 
 

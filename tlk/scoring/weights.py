@@ -14,6 +14,7 @@ from scipy.special import log_softmax, softmax
 
 from tlk.recipe_schema import Blending, Weighting
 
+_NOTHING = 1e-9  # what the search leaves of a weight that is 0
 _RIDGE = 1e-3  # on the weights: two members that say the same share what is theirs
 
 
@@ -22,7 +23,8 @@ def fit_weights(
 ) -> np.ndarray:
     """Return the `(k,)` weights of k members; 0 for those that are better left out.
 
-    With `equal` weights all members have the same say: in log-odds, each calibrated by itself.
+    With `equal` weights all members have the same say: in log-odds, each calibrated by itself. A member whose scores
+    are all alike has 0 wherever weights are fitted.
 
     Args:
         parts: `(k, n, m)` features of the members' scores.
@@ -59,7 +61,16 @@ def fit_folds(
 
 
 def most_likely(parts: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the `(k,)` weights, none below 0, under which the `(n,)` truths are most likely."""
+    """Return the `(k,)` weights, none below 0, under which the `(n,)` truths are most likely.
+
+    A member whose scores are all alike, or point the wrong way, has 0; of one that is always right the ridge keeps it
+    finite.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
+    if not np.isfinite(parts).all():
+        raise ValueError("a blend takes finite scores")
     rows = np.arange(len(truth))
     own = parts[:, rows, truth].mean(axis=1)  # (k,)
 
@@ -70,7 +81,8 @@ def most_likely(parts: np.ndarray, truth: np.ndarray) -> np.ndarray:
         return float(value), expected - own + 2 * _RIDGE * weights
 
     start = np.full(len(parts), 1 / len(parts))
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(parts)).x)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(parts)).x
+    return np.where(found > _NOTHING, found, 0.0)
 
 
 def _helpful(parts: np.ndarray, truth: np.ndarray, fold: np.ndarray) -> list[int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -35,7 +36,7 @@ def require_finite_loss(loss: float, epoch: int, stage: str, settings: TrainingP
 
 
 def require_finite_weights(model: nn.Module, epoch: int, stage: str, settings: TrainingParameters) -> None:
-    """Raise DivergedError unless every weight and statistic is a finite number: a loss shows it a step too late."""
+    """Raise DivergedError unless all weights and statistics are finite numbers: a loss shows it a step too late."""
     numbers = {key: value for key, value in model.state_dict().items() if value.is_floating_point() and value.numel()}
     if not numbers:
         return
@@ -43,6 +44,14 @@ def require_finite_weights(model: nn.Module, epoch: int, stage: str, settings: T
     if not all(finite):
         name = list(numbers)[finite.index(False)]
         raise DivergedError(f"{name} is not finite after {_place(epoch, stage)}\n{_remedy(stage, settings)}")
+
+
+def require_finite_embeddings(embeddings: np.ndarray, what: str) -> None:
+    """Raise DivergedError unless all of the `(n, d)` embeddings that `what` has made are finite numbers."""
+    if not np.isfinite(embeddings).all():
+        count = int((~np.isfinite(embeddings).all(axis=1)).sum())
+        remedy = "train it again: lower training.learning_rate, or set training.precision=fp32"
+        raise DivergedError(f"{count} of {len(embeddings)} embeddings of {what} are not finite\n{remedy}")
 
 
 class Overflows:

@@ -84,7 +84,10 @@ def _numbers_of(examples: Examples) -> np.ndarray:
 
 
 class MinedNegatives(RandomNegatives):
-    """Negatives that the current model takes for matches, mixed with random ones."""
+    """Negatives that the current model takes for matches, mixed with random ones.
+
+    An anchor for which mining finds none, as where a collapsed model calls everything equally alike, has a random one.
+    """
 
     def __init__(self, examples: Examples, recipe: Recipe, model: Model, accelerator: Accelerator, seed: int) -> None:
         super().__init__(examples, seed)

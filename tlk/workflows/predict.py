@@ -8,8 +8,9 @@ import numpy as np
 from tlk.data.competition import CandidateLists
 from tlk.errors import UserError
 from tlk.files import write_text
+from tlk.metrics import TIE
 from tlk.scoring.matching import is_one_to_one, match
-from tlk.submission import format_submission, submission_faults
+from tlk.submission import format_submission, require_finite, submission_faults
 from tlk.tables import read_table
 from tlk.workflows.ledger import record_prediction, refuse_ledger
 from tlk.workflows.list_scores import Lists, score_lists
@@ -86,7 +87,8 @@ def score_test_lists(
     """Score every test list with a run, as `predict` writes them.
 
     Raises:
-        UserError: the data's test half is faulty.
+        UserError: the data's test half is faulty, or the run has collapsed: it scores all candidates of every query
+            alike, but for rounding.
     """
     if device not in ("auto", "cpu"):
         from tlk.workflows.inputs import choose_device
@@ -110,8 +112,9 @@ def score_test_lists(
     known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
     keys = workspace.reader(competition, passes=1).keys(paths)
     scored = score_lists(run, Lists(paths, keys, rows), workspace, device, reporter)
+    require_finite(lists.queries, scored.scores)
     scores = scored.scores - scored.scores.mean(axis=1, keepdims=True)
-    flat = np.ptp(scores, axis=1) == 0
+    flat = np.ptp(scores, axis=1) <= TIE
     if flat.all():
         raise UserError(f"run {run.name} scores all candidates of every query alike\nit has collapsed: train it anew")
     if flat.any():

@@ -13,6 +13,7 @@ from tlk.recipe_schema import Recipe
 from tlk.scoring.similarity import Scorer
 from tlk.training.accelerator import make_accelerator
 from tlk.training.embed import embed_images
+from tlk.training.finite import require_finite_embeddings
 from tlk.training.inputs import Inputs
 from tlk.training.models import load_model
 from tlk.training.scorer import scorer_of
@@ -34,7 +35,7 @@ def embed_with_models(
     """Store what each of the run's models makes of the images at `paths`, under its view.
 
     Raises:
-        UserError: a backbone or a model is not what the run was trained with.
+        UserError: a backbone or a model is not what the run was trained with, or its embeddings are not finite.
     """
     store, keys = workspace.store(), reader.keys(paths)
     for view, (embeddings, _) in zip(views, _at_work(run, reader, paths, workspace, device, reporter), strict=True):
@@ -48,7 +49,7 @@ def embeddings_and_scorers(
     """Yield for each of the run's models the `(n, e)` embeddings of the images and how it compares them.
 
     Raises:
-        UserError: a backbone or a model is not what the run was trained with.
+        UserError: a backbone or a model is not what the run was trained with, or its embeddings are not finite.
     """
     for embeddings, model in _at_work(run, reader, paths, workspace, device, reporter):
         yield embeddings, scorer_of(model)
@@ -71,7 +72,9 @@ def _at_work(
     with reporter.track(f"scoring with {run.name}") as progress:
         for number, path in enumerate(models):
             model = load_model(recipe, given, path)
-            yield _embeddings(model, inputs, len(paths), accelerator), model
+            embeddings = _embeddings(model, inputs, len(paths), accelerator)
+            require_finite_embeddings(embeddings, f"run {run.name}")
+            yield embeddings, model
             progress(number + 1, len(models), "")
 
 

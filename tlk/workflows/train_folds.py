@@ -17,7 +17,7 @@ from tlk.seeding import derive_seed
 from tlk.tables import format_table, parse_table
 from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
-from tlk.training.finite import named
+from tlk.training.finite import named, require_finite_embeddings
 from tlk.training.history import EPOCH_COLUMNS, Epoch, best_epoch
 from tlk.training.loop import Listener, is_unfinished
 from tlk.training.models import load_model, save_model
@@ -92,6 +92,8 @@ def train_folds(
         scored = replace(scored, inputs=scored.inputs.reduced(model, scored.images))
         sides = (embed_images(model, scored.inputs, side, trainer.accelerator) for side in (scored.left, scored.right))
         queries, gallery = (side.cpu().numpy() for side in sides)
+        for embeddings in (queries, gallery):
+            require_finite_embeddings(embeddings, f"fold {fold}'s model")
         scorer = scorer_of(model)
         block = None if scorer is COSINE else scorer.similarity(queries, gallery)
         parts.append(FoldScores(np.flatnonzero(split.fold == fold), queries, gallery, block))
