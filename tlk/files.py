@@ -2,13 +2,13 @@
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from tlk.errors import UserError
+from tlk.temporary import create
 
 
 @contextmanager
@@ -22,23 +22,23 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         if path.exists() and not path.is_file():
             raise UserError(f"cannot write {path}: it is not a file\nchoose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
-        # Not tempfile's, which only their owner can read: results are meant to be shared like any other file.
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
+        file, temporary = create(path)
     except OSError as error:
         raise _cannot_write(path, error, "choose another place, or mend this one") from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if os.name != "nt":  # owned until it has its name; Windows renames no open file
+                temporary.replace(path)
+        if os.name == "nt":
+            temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise _cannot_write(path, error, "free some space, or choose another place") from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        with suppress(OSError):  # it has its name now, or its folder has become one that is only read
+            temporary.unlink()
 
 
 def _cannot_write(path: Path, error: OSError, remedy: str) -> UserError:

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from tlk.cli.main import run
-from tlk.locks import in_use
+from tlk.locks import owned
 from tlk.recipe import load_recipe
 from tlk.workflows.run import Run
 
@@ -146,7 +146,7 @@ def test_what_is_not_clear_is_refused(here: Path, capsys: pytest.CaptureFixture[
 
 def test_what_is_being_trained_stays(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, place in (("cut", "cut.partial"), ("many", "many.partial/members/two.partial")):
-        with in_use(here / "runs" / place / "inputs.json"):
+        with owned(here / "runs" / place):
             assert "is training" in refused(capsys, "--prune", "--unfinished", name)
         assert listed(capsys, "--prune", "--unfinished", name)["removed"] == [f"{name}.partial"]
 

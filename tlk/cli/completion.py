@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-PARTIAL = ".partial"  # as in tlk.workflows.run, which takes long to import
+PARTIAL = ".partial"  # as in tlk.workflows.run_names, which takes long to import
 
 
 def recipe_names(incomplete: str) -> list[str]:

@@ -3,7 +3,7 @@
 A shard is a pair of .npy files: `<name>.data.npy`, memory-mapped when read, and `<name>.index.npy`, one record a row
 with the row's content key and the CRC-32 of its bytes. The data are renamed into place before the index, so a shard
 exists once its index does: a killed writer leaves nothing that a reader would believe. Writers never touch a shard that
-exists, so any number of them may append at the same time.
+exists, so any number of them may append at the same time. A shard's name ends in the CRC-32 of its index.
 """
 
 import logging
@@ -18,6 +18,7 @@ import numpy as np
 
 from tlk.errors import UserError
 from tlk.files import replacing
+from tlk.temporary import sweep, temporaries
 
 KEY = np.dtype("S16")
 LOG = logging.getLogger("tlk")
@@ -33,6 +34,7 @@ class Shards:
         self._indexes: dict[str, np.ndarray] = {}
         self._broken: set[str] = set()  # damaged ones, which cannot always be removed
         self._names: list[str] = []
+        self._swept = False
         self._stale = True  # nothing is looked at until something is looked for
         self._lookup: _Lookup | None = None
 
@@ -58,6 +60,8 @@ class Shards:
             data = self._map(name)
             if index.dtype != self.record or index.ndim != 1 or data.dtype != self.dtype or data.ndim < 1:
                 raise ValueError("it has another format")
+            if "-" in name and name.rpartition("-")[2] != _crc_of(index):
+                raise ValueError("a checksum does not match")
         except FileNotFoundError as error:
             self._remove(name, str(error))
         except OSError as error:  # too many open files, no permission: nothing is wrong with the shard itself
@@ -121,11 +125,28 @@ class Shards:
         Raises:
             UserError: the folder cannot be written to.
         """
-        name = uuid.uuid4().hex
-        for kind, array in (("data", data), ("index", index.astype(self.record, copy=False))):
-            with replacing(self.folder / f"{name}.{kind}.npy") as file:
-                np.save(file, array, allow_pickle=False)
+        self._sweep()
+        index = np.ascontiguousarray(index.astype(self.record, copy=False))
+        name = self.folder / f"{uuid.uuid4().hex}-{_crc_of(index)}"
+        # The inner one gets its name first; the outer one is there by then, so that data with neither are orphans.
+        with replacing(Path(f"{name}.index.npy")) as for_index, replacing(Path(f"{name}.data.npy")) as for_data:
+            np.save(for_index, index, allow_pickle=False)
+            np.save(for_data, data, allow_pickle=False)
         self._stale = True
+
+    def _sweep(self) -> None:
+        """Remove, once, the data that killed writers have left without an index."""
+        if self._swept:
+            return
+        self._swept = True
+        sweep(self.folder)
+        data = list(self.folder.glob("[!.]*.data.npy"))
+        written = {path.name[1:].partition(".")[0] for path in temporaries(self.folder)}
+        for path in data:  # an index that is being written then has its name by now
+            name = path.name.removesuffix(".data.npy")
+            if name not in written and not (self.folder / f"{name}.index.npy").exists():
+                with suppress(OSError):
+                    path.unlink()
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -200,6 +221,11 @@ class _Lookup:
 def _numbers(keys: np.ndarray) -> np.ndarray:
     """Return the first half of each of `(n,)` keys as a number."""
     return np.ascontiguousarray(keys, KEY).view(np.uint64)[::2]
+
+
+def _crc_of(index: np.ndarray) -> str:
+    """Return the CRC-32 of a shard's index, as the shard's name has it."""
+    return f"{zlib.crc32(index.tobytes()):08x}"
 
 
 def checksum(content: np.ndarray) -> int:

@@ -4,11 +4,12 @@ The export goes through OpenVINO's PyTorch front end itself: `openvino.convert_m
 network.
 """
 
-import os
-import shutil
-import tempfile
+import json
+import logging
 import warnings
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -17,10 +18,15 @@ import numpy as np
 import torch
 
 from tlk.embeddings.graph import Graph
+from tlk.errors import UserError
+from tlk.files import write_json
 from tlk.processes import cores
+from tlk.temporary import discard, temporary_folder
 
+LOG = logging.getLogger("tlk")
 Outputs = list[np.ndarray]
 
+_CHECKSUMS = "checksums.json"
 _EXACT = 1e-3  # the largest difference, as a share of a vector's length
 
 
@@ -64,31 +70,56 @@ def load(graph: Graph, exact: Callable[[np.ndarray], Outputs], shape: tuple[int,
 
     Raises:
         CannotExport: the network cannot be exported, or the export gives other vectors.
+        UserError: the folder cannot be written to.
     """
-    if not (exports / "graph.xml").exists():
-        _export(graph, exact, shape, exports)
-    return OpenVinoEngine(exports)
+    if _is_whole(exports):
+        return OpenVinoEngine(exports)
+    return _export(graph, exact, shape, exports)
 
 
-def _export(graph: Graph, exact: Callable[[np.ndarray], Outputs], shape: tuple[int, ...], exports: Path) -> None:
-    """Write the graph for batches of `shape` into the folder `exports`, whole or not at all."""
+def _is_whole(exports: Path) -> bool:
+    """Return whether there is an export that is what was written; a damaged one is named and removed."""
+    if not exports.exists():
+        return False
+    try:
+        known = json.loads((exports / _CHECKSUMS).read_text(encoding="utf-8"))
+        if known == _checksums(exports):
+            return True
+        why = "a checksum does not match"
+    except (OSError, ValueError) as error:
+        why = str(error)
+    LOG.warning("the exported network %s is damaged (%s): it is exported anew", exports, why)
+    with suppress(OSError):  # a folder that is only to be read
+        discard(exports)
+    return False
+
+
+def _checksums(exports: Path) -> dict[str, int]:
+    return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(exports.glob("graph.*"))}
+
+
+def _export(
+    graph: Graph, exact: Callable[[np.ndarray], Outputs], shape: tuple[int, ...], exports: Path
+) -> OpenVinoEngine:
+    """Write the graph for batches of `shape` into the folder `exports`, whole or not at all, and return its engine."""
     pixels = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
     expected = exact(pixels)
-    exports.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=exports.parent, prefix=".export-"))
     try:
-        _write(graph, pixels, beside)
-        for ours, theirs in zip(OpenVinoEngine(beside)(pixels), expected, strict=True):
-            largest = np.linalg.norm(theirs, axis=1).max()
-            if not np.abs(ours - theirs).max() <= _EXACT * largest:
-                raise CannotExport("its export gives other vectors")
-        try:
-            os.rename(beside, exports)
-        except OSError:
-            if not (exports / "graph.xml").exists():  # another process may have been faster
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        exports.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(exports) as beside:
+            _write(graph, pixels, beside)
+            engine = OpenVinoEngine(beside)
+            for ours, theirs in zip(engine(pixels), expected, strict=True):
+                largest = np.linalg.norm(theirs, axis=1).max()
+                if not np.abs(ours - theirs).max() <= _EXACT * largest:
+                    raise CannotExport("its export gives other vectors")
+            write_json(beside / _CHECKSUMS, _checksums(beside))
+            with suppress(OSError):  # another process was faster
+                beside.rename(exports)
+            return engine
+    except OSError as error:
+        remedy = "free some space, or put the cache elsewhere: TLK_CACHE=DIR"
+        raise UserError(f"cannot write {exports}: {error.strerror}\n{remedy}") from error
 
 
 def _write(graph: Graph, pixels: np.ndarray, folder: Path) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tlk.errors import UserError
-from tlk.files import write_json
+from tlk.files import in_bytes, write_json
 
 # Between two savings: a state is written when losing what came after it would be a pity.
 SAVE_SECONDS = 20.0
@@ -31,10 +32,24 @@ class Checkpoint:
         self._saved = float("-inf")
 
     def save(self, epoch: int, progress: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Keep the state after `epoch` epochs, unless one was kept a moment ago."""
+        """Keep the state after `epoch` epochs, unless one was kept a moment ago.
+
+        Raises:
+            UserError: the folder cannot be written to; the state before this one stays.
+        """
         if not self._is_due():
             return
         new = self._folder / f".state-{epoch}"
+        try:
+            self._write(new, progress, tensors)
+        except (OSError, RuntimeError, SafetensorError, UserError) as error:  # torch's and safetensors', of a full disk
+            shutil.rmtree(new, ignore_errors=True)
+            why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            free = in_bytes(shutil.disk_usage(self._folder.parent).free)
+            remedy = f"{free} are free there: make some room, then go on with --resume"
+            raise UserError(f"cannot keep the training's state in {self._folder}: {why[:200]}\n{remedy}") from error
+
+    def _write(self, new: Path, progress: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         if self._accelerator.is_main_process:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
@@ -44,7 +59,7 @@ class Checkpoint:
         if self._accelerator.is_main_process:
             save_file({key: value.contiguous() for key, value in tensors.items()}, new / "kept.safetensors")
             write_json(new / "progress.json", progress)
-            new.rename(self._folder / f"state-{epoch}")
+            new.rename(new.with_name(new.name[1:]))
             for old in self._states()[:-1]:
                 shutil.rmtree(old, ignore_errors=True)
 

@@ -138,7 +138,7 @@ def _leftovers(workspace: Workspace) -> list[Path]:
     """Return what killed writers have left: temporary files, data without an index, exports that were never done."""
     data = [path for part in _PARTS[:2] for path in workspace.cache.glob(f"{part}/*/*.data.npy")]
     orphans = [path for path in data if not path.with_name(path.name.replace(".data.", ".index.")).exists()]
-    patterns = (".sources.json.*.tmp", "vectors/*/.*.tmp", "pixels/*/.*.tmp", "exports/.export-*")
+    patterns = (".sources.json.*.tmp", "vectors/*/.*.tmp", "pixels/*/.*.tmp", "exports/.export-*", "exports/.*.tmp")
     temporary = [path for pattern in patterns for path in workspace.cache.glob(pattern)]
     return [path for path in [*orphans, *temporary] if _is_abandoned(path)]
 

@@ -18,12 +18,13 @@ from tlk.metrics import paired_interval
 from tlk.recipe_schema import Blending, EnsembleRecipe, Member, Weighting
 from tlk.scoring.blend import features
 from tlk.scoring.weights import fit_folds, fit_weights
+from tlk.temporary import discard
 from tlk.workflows.blend import Blend, BlendedMember, with_weights
 from tlk.workflows.calibration import calibrate
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.manifest import time_limits
 from tlk.workflows.out_of_fold import OutOfFold
-from tlk.workflows.partial import choose_place, complete, open_partial
+from tlk.workflows.partial import AT_ONCE, choose_place, complete, open_partial
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import VERIFICATION, Run, find_run
 from tlk.workflows.sampled_lists import SampledLists
@@ -96,17 +97,17 @@ def ensemble(
     for run in runs:
         run.require_models()
     place = choose_place(workspace.runs, recipe.name, options.run, False, options.overwrite, resumable=False)
-    partial = open_partial(place, recipe, {}, False, options.overwrite)
-    for run in runs:
-        _copy(run.folder, partial.member(run.name).folder)
-    try:
-        numbers, contributions = blend_members(partial, recipe, place.name)
-        if runs[0].verification() is not None:
-            _verify(partial, runs, workspace)
-    except UserError:  # the members lie where they were
-        shutil.rmtree(partial.folder)
-        raise
-    return complete(partial, place), numbers, contributions
+    with open_partial(place, recipe, AT_ONCE, False, options.overwrite) as partial:
+        try:
+            for run in runs:
+                _copy(run.folder, partial.member(run.name).folder)
+            numbers, contributions = blend_members(partial, recipe, place.name)
+            if runs[0].verification() is not None:
+                _verify(partial, runs, workspace)
+            return complete(partial, place), numbers, contributions
+        except UserError:  # the members lie where they were
+            shutil.rmtree(partial.folder, ignore_errors=True)
+            raise
 
 
 def _verify(run: Run, members: Sequence[Run], workspace: Workspace) -> None:
@@ -139,7 +140,7 @@ def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str
     write_json(run.folder / "manifest.json", _manifest(kept, recipe) | {"calibration": calibrate(oof).model_dump()})
     for member in members:
         if member.name not in {other.name for other in kept}:
-            shutil.rmtree(member.folder)
+            discard(member.folder)
     write_json(run.folder / CONTRIBUTIONS, {"members": [vars(row) for row in contributions]})
     write_json(run.folder / "metrics.json", numbers)
     return numbers, contributions
@@ -231,7 +232,11 @@ def _manifest(members: Sequence[Run], recipe: EnsembleRecipe) -> dict[str, Any]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Give the ensemble the files of a run: links where the file system has them, for no file is ever changed."""
+    """Give the ensemble the files of a run: links where the file system has them, for no file is ever changed.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
 
     def link(one: str, two: str) -> None:
         try:
@@ -239,4 +244,8 @@ def _copy(source: Path, target: Path) -> None:
         except OSError:
             shutil.copyfile(one, two)
 
-    shutil.copytree(source, target, copy_function=link)
+    try:
+        shutil.copytree(source, target, copy_function=link, ignore=shutil.ignore_patterns(".*"))
+    except OSError as error:  # shutil's own has a list of all that went wrong
+        why = error.strerror or str(error.args[0][0][-1])
+        raise UserError(f"cannot write {target}: {why}\nfree some space, or choose another place: --runs") from error

@@ -87,6 +87,7 @@ def _of_run(run: Run, workspace: Workspace, device: torch.device, reporter: Repo
     loaded: list[Model] = []
 
     def load(given: Given) -> Model:
+        run.require_whole(model)
         loaded.append(load_model(recipe, given, model))
         return loaded[0]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from tlk.errors import UserError
 from tlk.files import replacing
+from tlk.temporary import temporary_folder
 
 HEADER = ("index", "sameArtist")
 
@@ -49,9 +49,9 @@ def replacing_parts(folder: Path) -> Iterator[Path]:
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".parts.", suffix=".tmp") as temporary:
-            yield Path(temporary)
-            made = sorted(Path(temporary).iterdir())
+        with temporary_folder(folder / "parts") as temporary:
+            yield temporary
+            made = sorted(temporary.iterdir())
             for part in made:
                 part.replace(folder / part.name)
         for stale in sorted(folder.glob("part-[0-9][0-9][0-9].csv"))[len(made) :]:

@@ -1,15 +1,21 @@
 """A run on its way: its name, the folder it grows in, and the moment it takes its place."""
 
 import re
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tlk.errors import UserError
 from tlk.files import write_json
+from tlk.locks import is_in_use, owned
 from tlk.recipe_schema import AnyRecipe
-from tlk.workflows.run import PARTIAL, Run, is_run_name
+from tlk.temporary import discard
+from tlk.workflows.checksums import write_checksums
+from tlk.workflows.recover import recover
+from tlk.workflows.run import Run
+from tlk.workflows.run_names import INPUTS, OLD, PARTIAL, is_run_name
 
-INPUTS = "inputs.json"  # there until the run is complete
+AT_ONCE = {"made": "at once"}  # the inputs of a run that is never resumed
 
 
 def choose_place(
@@ -22,6 +28,7 @@ def choose_place(
     Raises:
         UserError: the name cannot be a run's, is taken, or there is nothing to resume.
     """
+    recover(runs)
     place = runs / (name or recipe)
     if name is not None and not is_run_name(name):
         raise UserError(f"--run {name}: a run's name has letters, digits, dots, dashes and underscores")
@@ -29,60 +36,116 @@ def choose_place(
         raise UserError("--resume goes on with a run, --overwrite starts anew\ngive one or the other")
     if resume:
         return _unfinished(runs, recipe, name)
+    if (overwrite or name is not None) and is_in_use(partial_of(place)):
+        raise _busy(partial_of(place))
     if overwrite or not _taken(place):
-        return place
+        return _cleared(place)
     if name is not None:
-        unfinished = _partial(place).exists()
+        unfinished = partial_of(place).exists()
         what = "was left unfinished" if unfinished else "exists"
         resuming = "--resume, " if unfinished and resumable else ""
         raise UserError(f"run {name!r} {what} in {runs}\ntake {resuming}--overwrite, or another name with --run")
     number = 2
     while _taken(runs / f"{recipe}-{number}"):
         number += 1
-    return runs / f"{recipe}-{number}"
+    return _cleared(runs / f"{recipe}-{number}")
 
 
-def open_partial(place: Path, recipe: AnyRecipe, inputs: dict[str, str], resume: bool, overwrite: bool) -> Run:
-    """Return the unfinished run beside `place`, an empty one unless it is resumed.
+@contextmanager
+def open_partial(
+    place: Path, recipe: AnyRecipe, inputs: dict[str, str], resume: bool, overwrite: bool, first: bool = True
+) -> Iterator[Run]:
+    """Give the unfinished run beside `place`, an empty one unless it is resumed; nobody else may have it meanwhile.
 
-    `inputs` are fingerprints of what the run is made from beside the recipe: folds, images, weights.
+    `inputs` are fingerprints of what the run is made from beside the recipe: folds, images, weights. Of several
+    processes that work on one run the `first` owns it.
 
     Raises:
-        UserError: it was started with other inputs or another recipe, or another process has taken the name since.
+        UserError: it was started with other inputs or another recipe, or another process has it.
     """
-    run = Run(_partial(place))
-    known = run.folder / INPUTS
+    run = Run(partial_of(place))
+    if not first:
+        _require_same(run, recipe, inputs)
+        yield run
+        return
     if not resume:
         if overwrite:
-            shutil.rmtree(run.folder, ignore_errors=True)
+            _give_up(run.folder)
         _claim(run.folder)
-        write_json(known, inputs)
-        run.write_recipe(recipe)
-    elif not known.exists() or run.document(INPUTS) != inputs or run.recipe() != recipe:
-        what = "another recipe, other folds, images or weights"
-        raise UserError(f"--resume: {run.folder} was started with {what}\nstart anew: --overwrite")
-    return run
+    with owned(run.folder) as mine:
+        if not mine:
+            raise _busy(run.folder)
+        if (run.folder / INPUTS).exists():
+            _require_same(run, recipe, inputs)
+        else:
+            run.write_recipe(recipe)
+            write_json(run.folder / INPUTS, inputs)
+        yield run
 
 
 def complete(run: Run, place: Path) -> Run:
-    """Put the finished run in its place; an older one of the name goes only now."""
-    (run.folder / INPUTS).unlink(missing_ok=True)
-    old = place.with_name(f".{place.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        place.rename(old)
-    run.folder.rename(place)
-    shutil.rmtree(old, ignore_errors=True)
+    """Put the finished run in its place; an older one of the name goes only now.
+
+    Raises:
+        UserError: the folder of the runs cannot be written to.
+    """
+    write_checksums(run.folder, besides=(INPUTS,))
+    old = place.with_name(f".{place.name}{OLD}")
+    try:
+        if place.exists():
+            discard(old)
+            place.rename(old)
+        run.folder.rename(place)  # killed between these two, `recover` puts the older one back
+        (place / INPUTS).unlink(missing_ok=True)
+        discard(old)
+    except OSError as error:
+        raise UserError(f"cannot write {place}: {error.strerror}\ncheck its rights, then --resume") from error
     return Run(place)
+
+
+def partial_of(place: Path) -> Path:
+    """Return the folder that a run grows in."""
+    return place.with_name(place.name + PARTIAL)
 
 
 def _claim(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise UserError(f"{folder} has just been taken by another run\ntake another name with --run") from error
+        raise _busy(folder) from error
     except OSError as error:
         raise UserError(f"cannot make {folder}: {error.strerror}\nchoose another place with --runs") from error
+
+
+def _give_up(folder: Path) -> None:
+    """Remove an unfinished run, unless another process is making it."""
+    try:
+        with owned(folder) as mine:
+            if mine:
+                discard(folder)
+            elif folder.exists():
+                raise _busy(folder)
+    except OSError as error:
+        raise UserError(f"cannot remove {folder}: {error.strerror}\ncheck its rights") from error
+
+
+def _busy(folder: Path) -> UserError:
+    return UserError(f"{folder} is being made by another process now\nwait for it, or take another name with --run")
+
+
+def _require_same(run: Run, recipe: AnyRecipe, inputs: dict[str, str]) -> None:
+    known = run.folder / INPUTS
+    if not known.exists() or run.document(INPUTS) != inputs or run.recipe() != recipe:
+        what = "another recipe, other folds, images or weights"
+        raise UserError(f"--resume: {run.folder} was started with {what}\nstart anew: --overwrite")
+
+
+def _is_worthless(folder: Path) -> bool:
+    """Return whether nothing could be resumed in an unfinished run, and nobody is making it."""
+    if not folder.exists() or is_in_use(folder):
+        return False
+    known = folder / INPUTS
+    return not known.exists() or Run(folder).document(INPUTS) == AT_ONCE
 
 
 def _unfinished(runs: Path, recipe: str, name: str | None) -> Path:
@@ -91,15 +154,21 @@ def _unfinished(runs: Path, recipe: str, name: str | None) -> Path:
     there = sorted(path.name.removesuffix(PARTIAL) for path in runs.glob(f"*{PARTIAL}"))
     found = [known for known in there if re.fullmatch(pattern, known)]
     if len(found) == 1:
+        if is_in_use(partial_of(runs / found[0])):
+            raise _busy(partial_of(runs / found[0]))
         return runs / found[0]
     if not found:
         raise UserError(f"--resume: there is no unfinished run {name or recipe!r} in {runs}\nstart it without --resume")
     raise UserError(f"--resume: {', '.join(found)} are unfinished\nname one with --run")
 
 
-def _partial(place: Path) -> Path:
-    return place.with_name(place.name + PARTIAL)
+def _cleared(place: Path) -> Path:
+    """Return the place, without an unfinished run in which nothing could be resumed."""
+    if _is_worthless(partial_of(place)):
+        _give_up(partial_of(place))
+    return place
 
 
 def _taken(place: Path) -> bool:
-    return place.exists() or _partial(place).exists()
+    partial = partial_of(place)
+    return place.exists() or (partial.exists() and not _is_worthless(partial))

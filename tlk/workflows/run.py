@@ -1,6 +1,5 @@
 """A run on disk: the folder, what lies in it, and which one is meant when none is named."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,11 @@ from tlk.recipe import parse_recipe
 from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, Recipe
 from tlk.workflows.blend import Blend, blended
 from tlk.workflows.calibration import Calibration, calibrate
+from tlk.workflows.checksums import require_whole
 from tlk.workflows.out_of_fold import OutOfFold
+from tlk.workflows.recover import recover
+from tlk.workflows.run_names import PARTIAL, is_run_name
 
-PARTIAL = ".partial"  # the ending of a run's folder until the run is complete
 MEMBERS = "members"  # the folder of an ensemble's runs
 BLEND = "ensemble.json"
 VERIFICATION = "verification.json"  # of a run on a collection
@@ -53,6 +54,7 @@ class Run:
         import tomllib
 
         path = self.folder / "recipe.toml"
+        self.require_whole(path)
         try:
             return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
         except (OSError, ValueError, RecursionError) as error:  # not all that tomllib raises is its own
@@ -69,6 +71,7 @@ class Run:
             UserError: it cannot be read, or is no table.
         """
         path = self.folder / name
+        self.require_whole(path)
         try:
             found = read_json(path)
         except (OSError, ValueError) as error:
@@ -114,6 +117,11 @@ class Run:
         except ValueError:
             return calibrate(self.out_of_fold())
 
+    def require_whole(self, path: Path, sha256: str | None = None) -> None:
+        """Raise a UserError unless a file is what it was when the run was completed; its `sha256` may be known."""
+        if path.exists():  # else its reader says so
+            require_whole(self.folder, path, sha256)
+
     def models(self) -> list[Path]:
         """Return the models that `predict` uses: the refitted one alone if there is one, else one for every fold."""
         refitted = self.folder / "refit" / "model.safetensors"
@@ -143,6 +151,7 @@ class Run:
             if isinstance(self.recipe(), EnsembleRecipe):
                 raise damaged_run(self.folder, f"{self.folder / BLEND} is missing")
             return None
+        self.require_whole(self.folder / BLEND)
         try:
             return Blend.model_validate_json((self.folder / BLEND).read_bytes())
         except (OSError, ValueError) as error:
@@ -164,6 +173,7 @@ class Run:
         """
         blend = self.blend()
         if blend is None:
+            self.require_whole(self.folder / "oof.npz")
             return OutOfFold.read(self.folder / "oof.npz")
         members = [self.member(member.run).out_of_fold() for member in blend.members]
         folds = len(np.unique(members[0].fold))
@@ -178,6 +188,7 @@ def find_run(runs: Path, name: str) -> Run:
     Raises:
         UserError: there is none.
     """
+    recover(runs)
     run = Run(runs / name)
     if not is_run_name(name) or not (run.folder / "metrics.json").exists():
         there = ", ".join(r.name for r in complete_runs(runs)) or "none yet: tlk train"
@@ -187,6 +198,7 @@ def find_run(runs: Path, name: str) -> Run:
 
 def complete_runs(runs: Path) -> list[Run]:
     """Return the complete runs, by name."""
+    recover(runs)
     folders = sorted(path.parent for path in runs.glob("*/metrics.json"))
     return [Run(folder) for folder in folders if is_run_name(folder.name)]
 
@@ -211,8 +223,3 @@ def best_run(runs: Path, data_name: str) -> Run:
     if not readable:
         raise damage[0]
     return max(readable, key=lambda row: row[:2])[2]
-
-
-def is_run_name(name: str) -> bool:
-    """Return whether `name` can be a run's: letters, digits, dots, dashes and underscores, never a path."""
-    return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", name, re.ASCII) is not None and not name.endswith(PARTIAL)

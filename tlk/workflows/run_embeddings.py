@@ -1,6 +1,5 @@
 """What a run's models make of images, kept in the store like any other view: a second prediction computes nothing."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from tlk.data.reader import ImageReader
 from tlk.embeddings.views import View, digest
 from tlk.errors import UserError, damaged_run
 from tlk.processes import cores
+from tlk.workflows.checksums import sha256_of
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run
 from tlk.workflows.workspace import Workspace
@@ -66,6 +66,8 @@ def views_of(run: Run) -> list[View]:
     models = run.models()
     with ThreadPoolExecutor(cores()) as pool:
         contents = list(pool.map(_content, models))
+    for path, content in zip(models, contents, strict=True):
+        run.require_whole(path, content)
     common = (
         ("embedding", str(run.manifest()["embedding"])),
         ("recipe", digest([(run.folder / "recipe.toml").read_bytes()])),
@@ -81,7 +83,6 @@ def views_of(run: Run) -> list[View]:
 
 def _content(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise damaged_run(path.parent.parent, f"cannot read {path}: {error.strerror}") from error

@@ -71,6 +71,7 @@ def _at_work(
     models = run.models()
     with reporter.track(f"scoring with {run.name}") as progress:
         for number, path in enumerate(models):
+            run.require_whole(path)
             model = load_model(recipe, given, path)
             embeddings = _embeddings(model, inputs, len(paths), accelerator)
             require_finite_embeddings(embeddings, f"run {run.name}")

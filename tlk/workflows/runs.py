@@ -1,7 +1,6 @@
 """Which runs there are, complete and unfinished, and the removal of those that nobody needs."""
 
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 from tlk.constants import PICKS
 from tlk.errors import UserError, damaged_run, summarise
 from tlk.locks import is_in_use
-from tlk.workflows.partial import INPUTS
-from tlk.workflows.run import MEMBERS, PARTIAL, Run, is_run_name
+from tlk.temporary import discard
+from tlk.workflows.recover import recover
+from tlk.workflows.run import MEMBERS, Run
+from tlk.workflows.run_names import INPUTS, PARTIAL, is_run_name
 
 COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
 _OF_A_RUN = ("recipe.toml", "manifest.json", "metrics.json", "oof.npz", INPUTS)
-_REMOVED = ".removed"  # the ending of a folder while it is being removed
 
 
 def list_runs(runs: Path, names: Sequence[str] = (), unfinished: bool = False) -> list[dict[str, Any]]:
@@ -24,6 +24,7 @@ def list_runs(runs: Path, names: Sequence[str] = (), unfinished: bool = False) -
     Raises:
         UserError: one that is named is not there.
     """
+    recover(runs)
     there = _folders(runs)
     missing = [name for name in names if name not in {Run(folder).name for folder in there}]
     if missing:
@@ -41,17 +42,21 @@ def prune_runs(runs: Path, names: Sequence[str], unfinished: bool = False) -> di
     """
     if not names:
         raise UserError("--prune removes the runs that are named\nname them: tlk runs --prune RUN RUN")
+    recover(runs)
     there = {Run(folder).name: folder for folder in _folders(runs) if _is_unfinished(folder) == unfinished}
     missing = [name for name in names if name not in there]
     if missing:
         raise _no_such(runs, missing, unfinished)
     chosen = [there[name] for name in dict.fromkeys(names)]
-    busy = [folder.name for folder in chosen if any(map(is_in_use, folder.rglob(INPUTS)))]
+    busy = [folder.name for folder in chosen if any(map(is_in_use, [folder, *folder.rglob(f"*{PARTIAL}")]))]
     if busy:
         raise UserError(f"{summarise(busy)} in {runs}: a process is training there\nend it first")
     freed = sum(map(_size, chosen))
     for folder in chosen:
-        _remove(folder)
+        try:
+            discard(folder)
+        except OSError as error:
+            raise UserError(f"cannot remove {folder}: {error.strerror}\ncheck its rights") from error
     return {"removed": [folder.name for folder in chosen], "freed": freed}
 
 
@@ -129,17 +134,3 @@ def _size(folder: Path) -> int:
 
 def _changed(folder: Path) -> float:
     return max((file.st_mtime for file in _files(folder)), default=folder.stat().st_mtime)
-
-
-def _remove(folder: Path) -> None:
-    """Take a run's name away first: killed in between, it leaves no half a run behind."""
-    try:
-        if folder.is_symlink():
-            folder.unlink()
-            return
-        aside = folder.with_name(f".{folder.name}{_REMOVED}")
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
-        shutil.rmtree(aside)
-    except OSError as error:
-        raise UserError(f"cannot remove {folder}: {error.strerror}\ncheck its rights") from error

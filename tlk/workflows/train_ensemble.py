@@ -1,6 +1,8 @@
 """An ensemble recipe: its members trained one after another, then blended."""
 
 import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +11,17 @@ from tlk.data.collection_pairs import read_pairs
 from tlk.data.parts import LEFT_OUT
 from tlk.errors import UserError
 from tlk.files import write_json
-from tlk.locks import in_use
+from tlk.processes import rank
 from tlk.recipe import load_members
-from tlk.recipe_schema import EnsembleRecipe
+from tlk.recipe_schema import EnsembleRecipe, Recipe
 from tlk.training.accelerator import make_accelerator
 from tlk.workflows.embed import fill_views
 from tlk.workflows.ensemble import blend_members
 from tlk.workflows.inputs import choose_device
-from tlk.workflows.partial import INPUTS, choose_place, complete, open_partial
+from tlk.workflows.partial import choose_place, complete, open_partial
 from tlk.workflows.progress import Reporter, Silent
-from tlk.workflows.run import MEMBERS, PARTIAL, VERIFICATION, Run
+from tlk.workflows.run import MEMBERS, VERIFICATION, Run
+from tlk.workflows.run_names import PARTIAL
 from tlk.workflows.train_one import train_one
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.verify import verify
@@ -44,8 +47,29 @@ def train_ensemble(
     place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
     fill_views(recipes, _paths(workspace), workspace, device, reporter)
     accelerator.wait_for_everyone()  # all have looked, and what all need is in the store
-    with accelerator.main_process_first():
-        run = open_partial(place, recipe, {}, options.resume or not first, options.overwrite)
+    with ExitStack() as until_complete:
+        with accelerator.main_process_first():
+            opened = open_partial(place, recipe, {}, options.resume or not first, options.overwrite, first)
+            run = until_complete.enter_context(opened)
+        _train_members(run, recipe, recipes, workspace, options, reporter)
+        if first:
+            blend_members(run, recipe, place.name)
+            if is_collection(workspace.data):
+                write_json(run.folder / VERIFICATION, verify(run, workspace, options.device, reporter))
+            complete(run, place)
+    accelerator.wait_for_everyone()
+    return Run(place), Run(place).numbers()
+
+
+def _train_members(
+    run: Run,
+    recipe: EnsembleRecipe,
+    recipes: Sequence[Recipe],
+    workspace: Workspace,
+    options: TrainOptions,
+    reporter: Reporter,
+) -> None:
+    """Train the members that are not complete yet; a run in which nothing came about goes again."""
     members = replace(workspace, runs=run.folder / MEMBERS)
     left = sum(not (members.runs / member.run / "metrics.json").exists() for member in recipe.members)
     for member, single in zip(recipe.members, recipes, strict=True):
@@ -55,20 +79,13 @@ def train_ensemble(
         unfinished = (members.runs / f"{member.run}{PARTIAL}").exists()
         try:
             how = replace(options, run=member.run, resume=unfinished, overwrite=False)
-            with in_use(run.folder / INPUTS), options.deadline.share(left):
+            with options.deadline.share(left):
                 train_one(members, single, how, reporter)
         except UserError:
-            if first and not any(members.runs.glob("*")):  # nothing was begun that could be resumed
+            if rank() == 0 and not any(members.runs.glob("*")):  # nothing was begun that could be resumed
                 shutil.rmtree(run.folder)
             raise
         left -= 1
-    if first:
-        blend_members(run, recipe, place.name)
-        if is_collection(workspace.data):
-            write_json(run.folder / VERIFICATION, verify(run, workspace, options.device, reporter))
-        complete(run, place)
-    accelerator.wait_for_everyone()
-    return Run(place), Run(place).numbers()
 
 
 def _paths(workspace: Workspace) -> list[str]:

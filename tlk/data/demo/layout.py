@@ -5,7 +5,6 @@ can be tried, tested and timed anywhere.
 """
 
 import string
-import tempfile
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from tlk.data.demo.pairs import Side, Stratum, draw_pair
 from tlk.errors import UserError
 from tlk.seeding import generator
 from tlk.tables import format_table
+from tlk.temporary import temporary_folder
 
 JPEG_QUALITY = 88
 LETTERS = string.ascii_lowercase
@@ -39,9 +39,7 @@ def draw_competition(folder: Path, pairs: int = 400, queries: int = 200, seed: i
     try:
         _require_room(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp") as temporary:
-            # One level down, because the temporary folder itself is readable by its owner only.
-            drawn = Path(temporary) / "drawn"
+        with temporary_folder(folder) as drawn:
             _draw_train(drawn, pairs, seed)
             _draw_test(drawn, queries, seed)
             _move(drawn, folder)

@@ -1,6 +1,5 @@
 """A folder that is complete or not there at all, and JPEG files of one kind."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 
 from tlk.errors import UserError
+from tlk.temporary import temporary_folder
 
 JPEG_QUALITY = 88
 
@@ -25,10 +25,7 @@ def filling(folder: Path) -> Iterator[Path]:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} exists and is not an empty folder\nchoose another one, or remove it first")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp") as temporary:
-            # One level down, because the temporary folder itself is readable by its owner only.
-            drawn = Path(temporary) / "drawn"
-            drawn.mkdir()
+        with temporary_folder(folder) as drawn:
             yield drawn
             _move(drawn, folder)
     except OSError as error:
