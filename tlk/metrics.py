@@ -93,9 +93,11 @@ def standardise(scores: np.ndarray) -> np.ndarray:
 
     A row of equal scores, but for rounding, becomes zeros, and so does one with a score that is not finite.
     """
-    largest = np.abs(scores).max(axis=1, keepdims=True)
-    known = np.isfinite(largest) & (largest > 0)
-    scaled = np.divide(scores, largest, out=np.zeros_like(scores), where=known)
+    largest = np.abs(scores).max(axis=1, keepdims=True, initial=0)
+    known = np.isfinite(largest)
+    # To below 1 first, by a power of two, which changes no digit: squares of 1e200 or 1e-200 are no numbers any more.
+    exponent = np.frexp(np.where(known, largest, 0))[1]
+    scaled = np.ldexp(np.where(known, scores, 0), -exponent)
     centred = scaled - scaled.mean(axis=1, keepdims=True)
     deviation = centred.std(axis=1, keepdims=True)
     uneven = deviation > _ROUNDING * np.finfo(deviation.dtype).eps

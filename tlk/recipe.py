@@ -145,7 +145,7 @@ def _apply(document: dict[str, Any], setting: str) -> None:
 def _remedy(name: str, settings: Sequence[str]) -> str:
     """Return what to do about faults; who names another loss or model keeps keys that it may not know."""
     keys = [setting.partition("=")[0].strip() for setting in settings]
-    parts = [key.removesuffix(".name") for key in keys if key.endswith(".name")]
+    parts = [one_line(key.removesuffix(".name")) for key in keys if key.endswith(".name")]
     whole = f"; take another {parts[0]} whole: --set '{parts[0]}={{name=\"…\"}}'" if parts else ""
     return f"see its keys: tlk recipes {name}{whole}" if not name.endswith(".toml") else f"mend it there{whole}"
 

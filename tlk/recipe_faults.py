@@ -33,8 +33,9 @@ def find_faults(document: Mapping[str, Any]) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """Return `text` with line ends and other invisible characters escaped."""
-    return text if text.isprintable() else repr(text)[1:-1]
+    """Return `text` with line ends and other invisible characters escaped, cut where it is long."""
+    line = text if text.isprintable() else repr(text)[1:-1]
+    return line if len(line) <= 120 else f"{line[:120]}…"
 
 
 def _faults(schema: type[Parameters], document: Mapping[str, Any], prefix: str) -> list[str]:
@@ -77,7 +78,7 @@ def _known_keys(schema: type[Parameters], place: Sequence[int | str]) -> list[st
 def _registry_faults(table: Mapping[str, Any], where: str, registry: Registry) -> list[str]:
     name = table.get("name")
     if not isinstance(name, str) or name not in registry:
-        return [f"{where}.name: {name!r} is not one of {', '.join(registry)}"]
+        return [f"{where}.name: {one_line(repr(name))} is not one of {', '.join(registry)}"]
     rest = {key: value for key, value in table.items() if key != "name"}
     return _faults(registry[name].parameters, rest, f"{where}.")
 

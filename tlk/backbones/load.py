@@ -1,12 +1,13 @@
 """Networks from timm: by name, from the hub, or from a folder on disk."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
 from tlk import torchvision_schemas
+from tlk.backbones.pickles import weights_only
 from tlk.errors import UserError
+from tlk.offline import is_offline
 
 
 def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
@@ -24,7 +25,7 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
                 f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights"
             )
     torchvision_schemas.declare()
-    if os.environ.get("TLK_OFFLINE") == "1":
+    if is_offline():
         import huggingface_hub.constants
 
         huggingface_hub.constants.HF_HUB_OFFLINE = True  # its own variable is read only once, when it is imported
@@ -35,10 +36,11 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
     for talker in ("huggingface_hub", "timm.models._builder"):  # retries, and keys left out on purpose
         logging.getLogger(talker).setLevel(logging.ERROR)  # what came of it is said below
     try:
-        model = timm.create_model(name, pretrained=pretrained, **{"num_classes": 0, **options})
+        with weights_only():  # of a folder without safetensors timm unpickles what there is
+            model = timm.create_model(name, pretrained=pretrained, **{"num_classes": 0, **options})
     except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        if pretrained and os.environ.get("TLK_OFFLINE") == "1" and not name.startswith("local-dir:"):
+        if pretrained and is_offline() and not name.startswith("local-dir:"):
             why = "its weights are not on this machine, and TLK_OFFLINE=1 forbids fetching them"
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"

@@ -31,6 +31,7 @@ from tlk.cli import (
     train,
 )
 from tlk.errors import UserError, printable
+from tlk.offline import guard_network
 from tlk.processes import leave
 
 INTERRUPTED = "interrupted; what was complete is kept"
@@ -83,6 +84,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a pipe on Windows, or an old locale, knows no → and no −
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    guard_network()
     leave(run(sys.argv[1:]))
 
 

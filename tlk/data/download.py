@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from tlk.data.fetch import OFFLINE, Fetcher, is_on_this_machine
+from tlk.data.fetch import Fetcher, is_on_this_machine
 from tlk.data.politeness import Clock, Manners, Pace, StoppedError
 from tlk.errors import UserError
+from tlk.offline import is_offline
 
 __all__ = ["Failure", "Manners", "Wanted", "download"]
 
@@ -58,7 +59,7 @@ def download(
         by_path.setdefault(one.path, one)
     missing = [one for one in by_path.values() if not os.path.isfile(one.path)]
     away = [one for one in missing if not is_on_this_machine(one.url)]
-    if away and os.environ.get(OFFLINE) == "1":
+    if away and is_offline():
         raise UserError(f"{len(away):,} images would be downloaded, and TLK_OFFLINE=1 forbids it\nunset it first")
     report = progress or (lambda done, total: None)
     report(len(by_path) - len(missing), len(by_path))

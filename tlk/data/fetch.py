@@ -1,6 +1,5 @@
 """One image over HTTP: asked for, streamed beside its place, checked, renamed into place; and asked for again."""
 
-import os
 import socket
 import threading
 import weakref
@@ -18,9 +17,9 @@ from tlk.data.politeness import Manners, Pace, back_off, retry_after
 from tlk.data.source import MAX_FILE_BYTES
 from tlk.errors import UserError
 from tlk.files import in_bytes, replacing
+from tlk.offline import OFFLINE, is_offline
 
 MAX_REDIRECTS = 10
-OFFLINE = "TLK_OFFLINE"  # 1: nothing leaves this machine
 _TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _TOO_BUSY = frozenset({429, 503})
 
@@ -107,7 +106,7 @@ class Fetcher:
                 raise _RefusedError(
                     f"{str(request.url)[:200]!r} is not an address that begins with http:// or https://"
                 )
-            if os.environ.get(OFFLINE) == "1" and not is_on_this_machine(str(request.url)):
+            if is_offline() and not is_on_this_machine(str(request.url)):
                 raise _RefusedError(f"{OFFLINE}=1 forbids it")
             self._pace.turn()
             response = self._client.send(request, stream=True)

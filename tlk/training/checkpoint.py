@@ -1,6 +1,5 @@
 """The full state of a training at the end of an epoch: killed at any moment, it goes on as if nothing had happened."""
 
-import json
 import random
 import shutil
 import time
@@ -9,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from accelerate import Accelerator
+from accelerate.utils import load as read_state
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tlk.backbones.pickles import weights_only
 from tlk.errors import UserError
-from tlk.files import in_bytes, write_json
+from tlk.files import in_bytes, read_json, write_json
 
 # Between two savings: a state is written when losing what came after it would be a pity.
 SAVE_SECONDS = 20.0
@@ -74,8 +75,11 @@ class Checkpoint:
             return None
         python, numbers = random.getstate(), np.random.get_state()  # Accelerate turns these back, too
         try:
-            self._accelerator.load_state(str(states[-1]))
-            progress: dict[str, Any] = json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))
+            with weights_only():  # Accelerate pickles all but the model
+                # Of random states that it cannot read it says nothing, and what follows would not be the same.
+                read_state(states[-1] / f"random_states_{self._accelerator.process_index}.pkl")
+                self._accelerator.load_state(str(states[-1]))
+            progress: dict[str, Any] = read_json(states[-1] / "progress.json")
             return progress, load_file(states[-1] / "kept.safetensors")
         except Exception as error:  # each of these readers raises a kind of its own for every fault
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]

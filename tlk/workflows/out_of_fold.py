@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +96,7 @@ class OutOfFold:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 values = {name: arrays[name] for name in cls.__dataclass_fields__}
+            _require_arrays(values)
         except Exception as error:  # a damaged zip raises whatever its reader trips over
             raise damaged_run(path.parent, f"cannot read {path}: {error}") from error
         queries, gallery = values["queries"].shape, values["gallery"].shape
@@ -104,3 +106,20 @@ class OutOfFold:
         ):
             raise damaged_run(path.parent, f"{path} is damaged: its arrays differ in length or width")
         return cls(**values | {name: int(values[name]) for name in ("list_seed", "list_length")})
+
+
+def _require_arrays(values: dict[str, Any]) -> None:
+    """Raise a ValueError unless each is an array of its kind: an entry of a zip may be anything."""
+    for name, value in values.items():
+        kinds, dimensions = _ARRAYS[name]
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds or value.ndim != dimensions:
+            raise ValueError(f"{name} is no such array")
+
+
+_ARRAYS = {  # kinds of numbers and text, as numpy calls them, and dimensions
+    **dict.fromkeys(("query_ids", "gallery_ids"), ("U", 1)),
+    "fold": ("iu", 1),
+    **dict.fromkeys(("queries", "gallery"), ("iuf", 2)),
+    "scores": ("f", 1),
+    **dict.fromkeys(("list_seed", "list_length"), ("iu", 0)),
+}

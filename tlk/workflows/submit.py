@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tlk.errors import UserError, summarise
+from tlk.offline import is_offline
 from tlk.workflows.predict import check
 from tlk.workflows.workspace import Workspace
 
@@ -30,7 +31,7 @@ def submit(workspace: Workspace, file: Path, competition: str, message: str) -> 
     faults = check(workspace, file)
     if faults:
         raise UserError(f"{file}: {summarise(faults)}\nwrite it again: tlk predict")
-    if os.environ.get("TLK_OFFLINE") == "1":
+    if is_offline():
         raise UserError(f"{file} would be uploaded, and TLK_OFFLINE=1 forbids it\nunset it first")
     by_hand = f"or upload it yourself: www.kaggle.com/competitions/{competition}/submit"
     client = _client()
