@@ -86,6 +86,7 @@ def train(
     resume: bool = False,
     refit: bool = False,
     minutes: float | None = None,
+    skip_bad: bool = False,
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Run:
@@ -107,6 +108,7 @@ def train(
         overwrite=overwrite,
         resume=resume,
         refit=refit,
+        skip_bad=skip_bad,
         device=device,
         deadline=deadline,
     )

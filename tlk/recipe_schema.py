@@ -138,6 +138,11 @@ class Recipe(Described):
         return has_backbone(self.model) or (self.embedding is not None and self.embedding.backbone is not None)
 
     @property
+    def uses_unlabelled(self) -> bool:
+        """Whether it learns from the test half's images, which have no labels."""
+        return self.pseudo_pairs or (self.pretraining is not None and self.pretraining.on == "images")
+
+    @property
     def inner_fraction(self) -> float:
         """Share of what is not scored that validates: early stopping and the choice of an epoch look at it alone."""
         if self.split != "folds":

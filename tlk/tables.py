@@ -60,10 +60,10 @@ def parse_table(data: bytes, name: str, header: Header | None = None, further: b
     except UnicodeDecodeError as error:
         line = 1 + error.object.count(b"\n", 0, error.start)
         raise UserError(f"{name}, line {line}: not UTF-8 text: {error.reason}\nsave it as UTF-8") from error
-    except csv.Error as error:
-        raise UserError(f"{name}, line {reader.line_num}: {error}\nsave it as a plain CSV") from error
+    except csv.Error as error:  # the row began here; where a quote is not closed, the reader is at the end by now
+        raise UserError(f"{name}, line {line}: {error}\nsave it as a plain CSV") from error
     if not rows:
-        raise UserError(f"{name} is empty: a header and rows were expected")
+        raise UserError(f"{name} is empty: a header and rows were expected\nget the table again")
     table = Table(name, rows[0], rows[1:], lines[1:])
     if header is not None:  # before the rows: cells that are too many are no surprise below a wrong header
         require_header(table, header(len(table.header)), further)

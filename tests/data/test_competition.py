@@ -98,10 +98,10 @@ def test_each_half_stands_alone(folder: Path, half: str) -> None:
         ("id,left,right\n1,a,x\n", "train.csv: wrong header 'id,left,right'"),
         (TRAIN + "a,z\n", "train.csv, line 5: left id 'a' stands in line 2 already\neach id belongs to one row"),
         (TRAIN.replace("nan", "x"), "train.csv, line 4: right id 'x' stands in line 2 already"),
-        (TRAIN + "c,z\n", "train.csv: no image in {folder}/train/left for 'c'\nput the images there, or take"),
+        (TRAIN + "c,z\n", "train.csv: no image in {folder}/train/left for 'c' (line 4)\nput the images there, take"),
         (TRAIN + "c,z\nd,w\ne,v\nf,u\n", "train/left for 'c'; 'd'; 'e'; and 1 more\n"),
         (TRAIN + "a.jpg,z\n", "train/left for 'a.jpg'"),
-        (TRAIN + "../x,z\n", "train.csv: '../x' is not an id\nan id is the name of an image without its ending"),
+        (TRAIN + "../x,z\n", "train.csv, line 4: '../x' is not an id\nan id is the name of an image without its"),
         (TRAIN + "sub/a,z\n", "'sub/a' is not an id"),
         (TRAIN + "sub\\a,z\n", "is not an id"),
         (TRAIN + ",z\n", "'' is not an id"),
@@ -129,9 +129,9 @@ def test_faults_of_the_pairs_are_named(folder: Path, table: str, fault: str) -> 
         ("left,c1,c2\nq,r,s\n", "wrong header 'left,c1,c2'\nexpected 'left,c0,c1'"),
         (TEST + "q,r,s,t\n", "test_candidates.csv, line 4: left id 'q' stands in line 2 already"),
         (TEST.replace("q,r,s,t", "q,r,s,r"), "test_candidates.csv, line 2: a candidate stands in the list twice"),
-        (TEST.replace("q,", "z,"), "test_candidates.csv: no image in {folder}/test/left for 'z'"),
-        (TEST.replace("u", "z"), "test_candidates.csv: no image in {folder}/test/right for 'z'"),
-        (TEST.replace("u", ""), "test_candidates.csv: '' is not an id"),
+        (TEST.replace("q,", "z,"), "test_candidates.csv: no image in {folder}/test/left for 'z' (line 2)"),
+        (TEST.replace("u", "z"), "test_candidates.csv: no image in {folder}/test/right for 'z' (line 3)"),
+        (TEST.replace("u", ""), "test_candidates.csv, line 3: '' is not an id"),
     ],
 )
 def test_faults_of_the_lists_are_named(folder: Path, table: str, fault: str) -> None:
@@ -141,13 +141,15 @@ def test_faults_of_the_lists_are_named(folder: Path, table: str, fault: str) -> 
 
 def test_a_missing_folder_of_images_is_named(folder: Path, tmp_path: Path) -> None:
     shutil.rmtree(folder / "train/right")
-    assert f"no image in {folder}/train/right for 'x'; 'y'; 'nan'\n" in refuse(folder, Competition.train_pairs)
+    assert f"no image in {folder}/train/right for 'x' (line 2); 'y' (line 3); 'nan' (line 4)\n" in refuse(
+        folder, Competition.train_pairs
+    )
     assert "does not exist" in refuse(tmp_path / "none", Competition.train_pairs)
 
 
 def test_paths_without_a_table_name_the_data(folder: Path) -> None:
     message = refuse(folder, lambda data: data.paths("train/left", ["zzz"]))
-    assert message.startswith(f"{folder}: no image in {folder}/train/left for 'zzz'")
+    assert message.startswith(f"no image in {folder}/train/left for 'zzz'")
 
 
 @pytest.mark.parametrize(("name", "plain"), [

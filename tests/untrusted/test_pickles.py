@@ -111,7 +111,7 @@ def test_out_of_fold_results(payload: Payload, has_run: Path, tmp_path: Path) ->
     with zipfile.ZipFile(tmp_path / "oof.npz", "w") as archive:
         for name in OutOfFold.__dataclass_fields__:
             archive.writestr(f"{name}.npy", pickle.dumps(payload))
-    with pytest.raises(UserError, match="cannot read .*query_ids is no such array"):
+    with pytest.raises(UserError, match=r"cannot read .*query_ids is no such array"):
         OutOfFold.read(tmp_path / "oof.npz")
     assert not has_run.exists()
 

@@ -24,13 +24,16 @@ def embed(
     export: Annotated[
         Path | None, typer.Option(help="Also write the vectors into this folder: one .npy a view, and ids.csv.")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out the images that cannot be read, and name them.")
+    ] = False,
 ) -> None:
     """Fill the embedding store and print the rate."""
     from tlk.processes import rank, world_size
     from tlk.workflows.embed import fill_store
     from tlk.workflows.workspace import Workspace
 
-    done = fill_store(Workspace.here(data), recipe, backbone, device, Console(), export)
+    done = fill_store(Workspace.here(data), recipe, backbone, device, Console(), export, skip_bad)
     rate = f", {done.computed / done.seconds:,.0f} images a second" if done.computed else ""
     others = "from the store" if world_size() == 1 else "from the store or of other processes"
     of = f"process {rank() + 1} of {world_size()}: " if world_size() > 1 else ""

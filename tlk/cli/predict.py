@@ -55,6 +55,13 @@ def predict(
             help="Answer queries that repeat a training pair with that pair's match; default what the recipe says.",
         ),
     ] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Go on where images cannot be read, which are named: such candidates come last, queries are guessed.",
+        ),
+    ] = False,
 ) -> None:
     """Score the test lists, or the pairs of a collection's images, and write the submission CSV."""
     from tlk.data.collection import is_collection
@@ -64,6 +71,8 @@ def predict(
     if pairs is not None:
         if matching is not None or known_pairs is not None:
             raise UserError("--matching and --known-pairs are about a competition's lists\nleave them out with --pairs")
+        if skip_bad:
+            raise UserError("--skip-bad is about a competition's lists\nleave it out with --pairs")
         _predict_pairs(workspace, run, pairs, out, device, shard_rows)
         return
     if shard_rows is not None:
@@ -73,7 +82,7 @@ def predict(
         raise UserError(f"{what}\nname the pairs to compare: tlk predict --data {workspace.data} --pairs FILE")
     from tlk.workflows.predict import predict as work
 
-    done = work(workspace, run, out, device, Console(), matching, known_pairs)
+    done = work(workspace, run, out, device, Console(), matching, known_pairs, skip_bad)
     how = "all lists matched (transductive)" if done.matched else "strictly per query"
     how += ", models that saw the test half" if done.run.manifest().get("pseudo_pairs") else ""
     how += f", {done.known} answers known from training pairs" if done.known else ""

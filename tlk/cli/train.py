@@ -44,6 +44,9 @@ def train(
     device: DeviceOption = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without the pairs whose images cannot be read, which are named.")
+    ] = False,
     log_with: Annotated[str | None, typer.Option("--log-with", help="Also log to: tensorboard.")] = None,
     refit: Annotated[
         bool, typer.Option("--refit", help="Train once more on all pairs; predict then uses that model alone.")
@@ -75,6 +78,7 @@ def train(
         overwrite=overwrite,
         refit=refit,
         log_with=log_with,
+        skip_bad=skip_bad,
         profile=measured,
         deadline=deadline,
     )

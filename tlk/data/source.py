@@ -56,7 +56,7 @@ class FolderSource:
                 raise UserError(f"cannot read {place}: it has {known.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}")
             return place.read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read {place}: {error.strerror}") from error
+            raise UserError(f"cannot read {place}: {error.strerror}\ncheck the file and its rights") from error
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file at `path`."""
@@ -74,7 +74,7 @@ class FolderSource:
         try:
             return sorted(entry.name for entry in place.iterdir() if not entry.name.startswith(".") and entry.is_file())
         except OSError as error:
-            raise UserError(f"cannot read {place}: {error.strerror}") from error
+            raise UserError(f"cannot read {place}: {error.strerror}\ncheck the folder's rights") from error
 
 
 class ZipSource:
@@ -115,7 +115,7 @@ class ZipSource:
         """
         info = self._entries.get(self._prefix + path)
         if info is None:
-            raise UserError(f"cannot read {self.location}/{path}: no such entry in the zip")
+            raise UserError(f"cannot read {self.location}/{path}: no such entry in the zip\ndownload it again")
         try:
             return read_entry(self._zip, info, MAX_FILE_BYTES)
         except Exception as error:  # zipfile and zlib each raise their own

@@ -14,7 +14,7 @@ from tlk.data.reader import ImageReader
 from tlk.embeddings.embed import embed, fill
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.embeddings.store import VectorStore
-from tlk.embeddings.views import Embedder
+from tlk.embeddings.views import Embedder, View
 from tlk.errors import UserError
 from tlk.files import replacing, write_text
 from tlk.processes import rank, world_size
@@ -23,6 +23,7 @@ from tlk.recipe_schema import EnsembleRecipe, Recipe, backbone_of
 from tlk.tables import format_table
 from tlk.workflows.inputs import announcement, build_embedder, choose_device
 from tlk.workflows.progress import Reporter, Silent
+from tlk.workflows.skip_bad import say_skipped, unreadable
 from tlk.workflows.workspace import Workspace
 
 
@@ -44,8 +45,11 @@ def fill_store(
     device: str,
     reporter: Reporter,
     export: Path | None = None,
+    skip_bad: bool = False,
 ) -> Filled:
     """Embed every image of the data with a recipe's views, or with one view of a backbone: its own embedding.
+
+    With `skip_bad`, those that cannot be read are named and left out.
 
     Of several processes each computes its share. With `export`, the vectors are also written into that folder, one
     .npy a view, beside `ids.csv` with an image a row.
@@ -57,7 +61,7 @@ def fill_store(
         raise UserError("--export: several processes do not wait for each other\nexport afterwards, with one")
     parameters = _parameters(recipe, backbone)
     paths = open_gallery(workspace.data).paths
-    return _fill(parameters, paths, workspace, choose_device(device), reporter, export)
+    return _fill(parameters, paths, workspace, choose_device(device), reporter, export, skip_bad)
 
 
 def embed_images(
@@ -91,11 +95,14 @@ def _fill(
     device: torch.device,
     reporter: Reporter,
     export: Path | None = None,
+    skip_bad: bool = False,
 ) -> Filled:
     """Fill the store with the views of all `parameters`, each backbone in one pass."""
     reporter = reporter if rank() == 0 else Silent()
     reader, store = workspace.reader(workspace.competition(), passes=1), workspace.store()
     embedders = [build_embedder(joined, device, workspace.exports) for joined in _joined(parameters)]
+    if skip_bad:
+        paths = _without_damage(paths, reader, store, [view for one in embedders for view in one.views], reporter)
     started, computed, announce = time.perf_counter(), 0, announcement(store, reporter)
     for embedder in embedders:
         with reporter.track("embedding") as progress:
@@ -105,6 +112,17 @@ def _fill(
     views = sum(len(embedder.views) for embedder in embedders)
     exported = [file for embedder in embedders if export for file in _export(embedder, reader, paths, store, export)]
     return Filled(len(paths), computed, views, seconds, tuple(dict.fromkeys(exported)))
+
+
+def _without_damage(
+    paths: Sequence[str], reader: ImageReader, store: VectorStore, views: Sequence[View], reporter: Reporter
+) -> list[str]:
+    """Return the paths less those of the images that cannot be read, which are named."""
+    bad = unreadable(paths, reader, lambda keys: store.lacking(views, keys), reporter)
+    if len(bad) == len(paths):
+        raise UserError(f"none of the {len(paths):,} images can be read\nget them again: {next(iter(bad.values()))}")
+    say_skipped(bad, len(paths), reporter)
+    return [path for path in paths if path not in bad]
 
 
 def _export(

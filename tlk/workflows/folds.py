@@ -1,12 +1,13 @@
 """Fold tables: grouped by near-duplicates, made once, kept under version control."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tlk.constants import FOLDS
-from tlk.data.competition import Competition, Pairs
+from tlk.data.competition import Competition
 from tlk.data.folds import HEADER, Folds, assign_folds, folds_from_table
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates, group_pairs
@@ -27,41 +28,47 @@ def default_path(data_name: str, k: int = FOLDS, seed: int = 0) -> Path:
 def make_folds(workspace: Workspace, k: int, seed: int, out: Path | None, reporter: Reporter) -> tuple[Folds, Path]:
     """Find near-duplicates among the training images, assign folds, write the table."""
     competition = workspace.competition()
-    pairs = competition.train_pairs()
     path = out or default_path(competition.name, k, seed)
-    folds = _assign(competition, pairs, workspace.reader(competition, passes=2), k, seed, reporter)
+    folds = _assign(competition, workspace.reader(competition, passes=2), k, seed, reporter)
     write_text(path, folds.to_csv())
     return folds, path
 
 
 def folds_of(
-    competition: Competition, pairs: Pairs, reader: ImageReader, path: Path | None, reporter: Reporter
+    competition: Competition, reader: ImageReader, path: Path | None, reporter: Reporter
 ) -> tuple[Folds, Path]:
-    """Return the folds in the table at `path`, or else the default ones, made now if they are not there yet."""
+    """Return the folds in the table at `path`, or else the default ones, made now if they are not there yet.
+
+    They are of all pairs that are listed, those that are left out, too: mended images leave all folds as they were.
+    """
     table = path or default_path(competition.name)
     if path is not None or table.exists():
-        return folds_from_table(read_table(table, lambda width: HEADER), pairs), table
-    folds = _assign(competition, pairs, reader, FOLDS, 0, reporter)
+        return folds_from_table(read_table(table, lambda width: HEADER), competition.listed_pairs()), table
+    folds = _assign(competition, reader, FOLDS, 0, reporter)
     write_text(table, folds.to_csv())
     reporter.note(f"folds written to {table}")
     return folds, table
 
 
-def _assign(
-    competition: Competition, pairs: Pairs, reader: ImageReader, k: int, seed: int, reporter: Reporter
-) -> Folds:
-    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
-    group = _group(reader, paths, len(pairs), reporter)
+def _assign(competition: Competition, reader: ImageReader, k: int, seed: int, reporter: Reporter) -> Folds:
+    pairs = competition.listed_pairs()
+    left, right = competition.images("train/left"), competition.images("train/right")
+    group = _group(reader, [*map(left.get, pairs.lefts), *map(right.get, pairs.rights)], reporter)
     return Folds(pairs, group, assign_folds(group, k, seed))
 
 
-def _group(reader: ImageReader, paths: Sequence[str], count: int, reporter: Reporter) -> np.ndarray:
-    keys = reader.keys(paths)
+def _group(reader: ImageReader, places: Sequence[str | None], reporter: Reporter) -> np.ndarray:
+    """Return the `(n,)` groups of pairs from the paths of the left images, then the right ones; None for one left out.
+
+    What is left out is no duplicate of anything.
+    """
+    there, paths = np.flatnonzero([path is not None for path in places]), [path for path in places if path is not None]
     with reporter.track("near-duplicates") as progress:
-        duplicates = find_duplicates(
+        found = find_duplicates(
             reader.images(paths),
-            keys,
+            reader.keys(paths),
             minimum_inliers=GROUPING_INLIERS,
             progress=lambda done: progress(done, len(paths)),
         )
-    return group_pairs(np.arange(count), np.arange(count, 2 * count), duplicates)
+    found, count = replace(found, first=there[found.first], second=there[found.second]), len(places) // 2
+    return group_pairs(np.arange(count), np.arange(count, 2 * count), found)

@@ -17,6 +17,7 @@ from tlk.workflows.manifest import describe_data
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, find_run
+from tlk.workflows.skip_bad import as_trained
 from tlk.workflows.workspace import Workspace
 
 Counts = dict[str, dict[str, Any]]
@@ -76,7 +77,7 @@ def _has_face(workspace: Workspace, run: Run, oof: OutOfFold, reporter: Reporter
     """Return `(n, 2)` booleans: whether each pair's left and right image has a face."""
     from tlk.embeddings.faces import FaceDetector
 
-    competition = workspace.competition()
+    competition = as_trained(workspace, run).competition()
     pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
     if (

@@ -15,6 +15,7 @@ from tlk.data.source import open_source
 from tlk.errors import UserError
 from tlk.workflows.run import Run
 from tlk.workflows.search_queries import Query, find_queries
+from tlk.workflows.skip_bad import as_trained
 from tlk.workflows.workspace import Workspace
 
 _SIDES = ("left", "right")
@@ -103,7 +104,7 @@ def _is_of(run: Run, workspace: Workspace) -> bool:
     """Return whether the run was trained on the very images of the data."""
     from tlk.workflows.manifest import describe_data
 
-    competition = workspace.competition()
+    competition = as_trained(workspace, run).competition()
     pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
     own = describe_data(competition.name, paths, reader.keys(paths))["fingerprint"]

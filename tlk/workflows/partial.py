@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tlk.errors import UserError
 from tlk.files import write_json
@@ -81,6 +82,12 @@ def open_partial(
             run.write_recipe(recipe)
             write_json(run.folder / INPUTS, inputs)
         yield run
+
+
+def unfinished_inputs(place: Path) -> dict[str, Any]:
+    """Return the fingerprints that the unfinished run beside `place` was begun with; none where they are gone."""
+    run = Run(partial_of(place))
+    return run.document(INPUTS) if (run.folder / INPUTS).exists() else {}
 
 
 def complete(run: Run, place: Path) -> Run:

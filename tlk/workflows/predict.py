@@ -5,17 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from tlk.data.competition import CandidateLists
+from tlk.data.competition import CandidateLists, Competition
 from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.metrics import TIE
 from tlk.scoring.matching import is_one_to_one, match
-from tlk.submission import format_submission, require_finite, submission_faults
+from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
 from tlk.workflows.ledger import record_prediction, refuse_ledger
-from tlk.workflows.list_scores import Lists, score_lists
+from tlk.workflows.list_gaps import describe_gaps, find_gaps, in_order, score_around
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
+from tlk.workflows.skip_bad import of_lists, without_bad
 from tlk.workflows.workspace import Workspace
 
 _CERTAIN = 20  # deviations by which a known answer stands above its list
@@ -53,13 +54,14 @@ def predict(
     matching: bool | None = None,
     known_pairs: bool | None = None,
     enter: bool = True,
+    skip_bad: bool = False,
 ) -> Prediction:
     """Score every test list, write the submission and, unless it is not to `enter` there, a row of the ledger.
 
     Without matching each row depends on its own query and candidates alone; with it, on all lists. `matching` None does
     what the recipe says, where the lists are those of a matching. `known_pairs` likewise: a query that is a
     near-duplicate of a training image, with a near-duplicate of that image's match among its candidates, is answered
-    with it.
+    with it. With `skip_bad`, images that cannot be read are named, and all lists are answered as far as they can be.
 
     Raises:
         UserError: no such run, or the data's test half is faulty.
@@ -68,6 +70,8 @@ def predict(
     refuse_ledger(target)
     competition = workspace.competition()
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
+    if skip_bad:
+        workspace = without_bad(workspace, of_lists, reporter)
     done = score_test_lists(workspace, run, device, reporter, matching, known_pairs)
     text = format_submission(done.lists.queries, done.scores)
     write_text(target, text)
@@ -97,7 +101,7 @@ def score_test_lists(
     competition = workspace.competition()
     lists = competition.test_lists()
     recipe = run.recipe()
-    paths = [*competition.paths("test/left", lists.queries), *competition.paths("test/right", lists.gallery)]
+    gaps = find_gaps(competition, lists)
     place = {right: i for i, right in enumerate(lists.gallery)}
     rows = np.array([[place[right] for right in candidates] for candidates in lists.candidates])
     one_to_one = is_one_to_one(rows)
@@ -110,21 +114,27 @@ def score_test_lists(
     if recipe.matching and matching is None and not one_to_one:
         reporter.note("the lists are not one-to-one: each is scored by itself, without matching")
     known = _known(workspace, lists, reporter) if _either(known_pairs, recipe.known_pairs) else []
-    keys = workspace.reader(competition, passes=1).keys(paths)
-    scored = score_lists(run, Lists(paths, keys, rows), workspace, device, reporter)
-    require_finite(lists.queries, scored.scores)
-    scores = scored.scores - scored.scores.mean(axis=1, keepdims=True)
-    flat = np.ptp(scores, axis=1) <= TIE
-    if flat.all():
-        raise UserError(f"run {run.name} scores all candidates of every query alike\nit has collapsed: train it anew")
-    if flat.any():
-        query = lists.queries[int(np.flatnonzero(flat)[0])]
-        reporter.note(f"all candidates of query {query!r} score alike, of {flat.sum()} queries in all: equal pictures?")
+    scores, models = score_around(gaps, lists, run, workspace, device, reporter)
+    _require_verdicts(scores, np.asarray(~gaps.all(axis=1)), run, lists, reporter)
     for row, column in known:
         scores[row, column] = scores[row].max() + _CERTAIN * scores.std()
     if matched:
         scores = match(scores, rows, run.calibration().temperature)
-    return ScoredLists(lists, scores, scored.models, matched, len(known))
+    if gaps.any():
+        reporter.note(describe_gaps(gaps))
+    return ScoredLists(lists, in_order(scores, gaps), models, matched, len(known))
+
+
+def _require_verdicts(
+    scores: np.ndarray, known: np.ndarray, run: Run, lists: CandidateLists, reporter: Reporter
+) -> None:
+    """Say where all candidates of a `known` query score alike; raise a UserError where they do so everywhere."""
+    flat = (np.ptp(scores, axis=1) <= TIE) & known
+    if (flat == known).all():
+        raise UserError(f"run {run.name} scores all candidates of every query alike\nit has collapsed: train it anew")
+    if flat.any():
+        query = lists.queries[int(np.flatnonzero(flat)[0])]
+        reporter.note(f"all candidates of query {query!r} score alike, of {flat.sum()} queries in all: equal pictures?")
 
 
 def _either(asked: bool | None, otherwise: bool) -> bool:
@@ -144,5 +154,5 @@ def _known(workspace: Workspace, lists: CandidateLists, reporter: Reporter) -> l
 
 def check(workspace: Workspace, submission: Path) -> list[str]:
     """Return what is wrong with a submission for the data's test lists."""
-    lists = workspace.competition().test_lists()
+    lists = Competition(workspace.data, frozenset()).test_lists()  # judged without a look at an image
     return submission_faults(read_table(submission), lists.queries, lists.length)

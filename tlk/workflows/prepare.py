@@ -21,6 +21,7 @@ from tlk.workflows.folds import folds_of
 from tlk.workflows.inputs import InputMaker
 from tlk.workflows.manifest import Clock, describe_data
 from tlk.workflows.progress import Reporter
+from tlk.workflows.skip_bad import kept_out, skipped
 from tlk.workflows.split import Split, split_pairs
 from tlk.workflows.workspace import Workspace
 
@@ -50,15 +51,19 @@ def prepare(
     reporter: Reporter,
     clock: Clock,
 ) -> Prepared:
-    """Read a competition, make or read its folds, embed what the store lacks, each of several processes its share."""
+    """Read a competition, make or read its folds, embed what the store lacks, each of several processes its share.
+
+    Pairs that are left out keep their places in the table of folds, and so do all others.
+    """
     competition = workspace.competition()
     pairs = competition.train_pairs()
     passes = 2 if folds_file is None or recipe.pixels is not None else 1
     reader = workspace.reader(competition, passes=passes)
     with accelerator.main_process_first():
-        folds, folds_path = folds_of(competition, pairs, reader, folds_file, reporter)
+        folds, folds_path = folds_of(competition, reader, folds_file, reporter)
     list_length = competition.list_length()
-    split = split_pairs(recipe, folds, list_length)
+    rows = _rows(pairs, folds.pairs)
+    split = split_pairs(recipe, folds, list_length).only(rows)
     build_lists(split.fold[split.scored], list_length, split.list_seed)  # too small for lists is said before the work
     clock.stop("folds")
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
@@ -71,10 +76,10 @@ def prepare(
         )
     inputs, given = inputs_of([*paths, *more], reader, maker, workspace, accelerator, reporter)
     clock.stop("embedding")
-    data = describe_data(competition.name, paths, reader.keys(paths))
+    data = describe_data(competition.name, paths, reader.keys(paths)) | skipped(workspace)
     count = len(pairs)
     return Prepared(
-        examples=Examples(inputs, np.arange(count), np.arange(count, 2 * count), folds.group),
+        examples=Examples(inputs, np.arange(count), np.arange(count, 2 * count), folds.group[rows]),
         unlabelled=np.arange(len(paths), len(paths) + len(more)),
         unlabelled_left=len(more_left),
         given=given,
@@ -87,9 +92,15 @@ def prepare(
             "images": data["fingerprint"],
             "unlabelled": describe_data("", more, reader.keys(more))["fingerprint"],
             **fingerprints(recipe, given, maker, accelerator),
+            **kept_out(workspace),
         },
         pairs=pairs,
     )
+
+
+def _rows(pairs: Pairs, listed: Pairs) -> np.ndarray:
+    """Return the `(n,)` rows of the listed pairs that some of them stand in."""
+    return np.flatnonzero(np.isin(listed.lefts, pairs.lefts))
 
 
 def inputs_of(
@@ -133,8 +144,7 @@ def _unlabelled(
 
     A file that is also a training image is left out: its pair may be one that is scored.
     """
-    on_images = recipe.pretraining is not None and recipe.pretraining.on == "images"
-    if not on_images and not recipe.pseudo_pairs:
+    if not recipe.uses_unlabelled:
         return []
     more = list(competition.images(f"test/{side}").values())
     known = np.isin(reader.keys(more), reader.keys(paths))

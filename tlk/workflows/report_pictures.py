@@ -1,6 +1,6 @@
 """The pictures of a report: each image once, reduced, with what can be seen of it in passing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -41,7 +41,7 @@ class Album:
     """The images of the data, by side and id; without data, or for runs on other images, it has none."""
 
     fingerprint: str | None = None
-    places: dict[str, dict[str, str]] = field(default_factory=dict)  # side → id → path
+    places: dict[str, Mapping[str, str]] = field(default_factory=dict)  # side → id → path
     looks: dict[str, Look] = field(default_factory=dict)  # by path, in the order of their numbers
     numbers: dict[str, int] = field(default_factory=dict)
 
@@ -99,10 +99,10 @@ def look_at(image: np.ndarray) -> Look:
     )
 
 
-def _places(data: Data) -> dict[str, dict[str, str]]:
+def _places(data: Data) -> dict[str, Mapping[str, str]]:
     if isinstance(data, Competition):
         return {side: data.images(f"train/{side}") for side in ("left", "right")}
-    places = dict(zip(data.ids, data.paths, strict=True))
+    places: Mapping[str, str] = dict(zip(data.ids, data.paths, strict=True))
     return {"left": places, "right": places}
 
 

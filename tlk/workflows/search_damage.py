@@ -1,6 +1,5 @@
 """The part of a gallery that can be read."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from tlk.data.reader import ImageReader
 from tlk.errors import UserError, summarise
 from tlk.workflows.progress import Reporter
 from tlk.workflows.search_spaces import Space
+from tlk.workflows.skip_bad import unreadable
 
 _TOGETHER = 1024  # files
 
@@ -37,17 +37,7 @@ def without_damage(
     Raises:
         UserError: nothing is left.
     """
-    bad = set() if _can_be_read(gallery.paths, reader) else {p for p in gallery.paths if not _can_be_read([p], reader)}
-    there = [path for path in gallery.paths if path not in bad]
-    keys = reader.keys(there)
-    new = space.lacking(keys)
-    damaged: list[int] = []
-    with reporter.track("looking for damage") as progress:
-        for number, image in enumerate(reader.attempts([there[i] for i in new])):
-            if isinstance(image, UserError):
-                damaged.append(int(new[number]))
-            progress(number + 1, len(new))
-    bad |= {there[i] for i in np.flatnonzero(np.isin(keys, keys[damaged]))}  # each content was looked at once
+    bad = unreadable(gallery.paths, reader, space.lacking, reporter)
     keep = [row for row, path in enumerate(gallery.paths) if path not in bad]
     if not keep:
         raise UserError(f"no image of gallery {gallery.source.location} can be read\nname another: --gallery DIR")
@@ -55,14 +45,6 @@ def without_damage(
     if lost:
         reporter.note(f"{len(lost):,} of {len(gallery):,} images cannot be read and are left out: {summarise(lost)}")
     return _only(gallery, keep), lost
-
-
-def _can_be_read(paths: Sequence[str], reader: ImageReader) -> bool:
-    try:
-        reader.keys(paths)
-    except UserError:
-        return False
-    return True
 
 
 def _only(gallery: Gallery, rows: list[int]) -> Gallery:

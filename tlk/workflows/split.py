@@ -1,7 +1,7 @@
 """Which pairs are scored: all, fold by fold, or the test part of a single split by shares."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,20 @@ class Split:
     def scored(self) -> np.ndarray:
         """The numbers of the pairs that are scored."""
         return np.flatnonzero(self.fold >= 0)
+
+    def only(self, rows: np.ndarray) -> "Split":
+        """Return the split of the pairs in `(m,)` rows: what is left out changes no other pair's fold.
+
+        Raises:
+            UserError: nothing is left of a fold.
+        """
+        empty = set(self.fold.tolist()) - set(self.fold[rows].tolist())
+        if empty:
+            what = f"no pair of fold {max(empty)}" if max(empty) >= 0 else "no pair to train on"
+            raise UserError(
+                f"{what} has two images that can be read\nget them again, or make fewer folds: tlk folds --k"
+            )
+        return replace(self, fold=self.fold[rows])
 
 
 def split_pairs(recipe: Recipe, folds: Folds, list_length: int) -> Split:

@@ -7,10 +7,12 @@ import torch
 from tlk.backbones.load import load_backbone
 from tlk.constants import DEFAULT_RECIPE, DEFAULT_WITHOUT_WEIGHTS
 from tlk.errors import UserError
-from tlk.recipe import load_recipe
-from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, backbone_of
+from tlk.recipe import load_members, load_recipe
+from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, Recipe, backbone_of
+from tlk.workflows.partial import choose_place, unfinished_inputs
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run
+from tlk.workflows.skip_bad import as_begun, of_pairs, of_training, without_bad
 from tlk.workflows.train_ensemble import train_ensemble
 from tlk.workflows.train_one import train_one
 from tlk.workflows.train_options import TrainOptions
@@ -24,6 +26,7 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
         UserError: anything that the user can mend, before the first step where it can be known by then.
     """
     recipe = _recipe(options, reporter)
+    workspace = _without_bad(workspace, recipe, options, reporter)
     if isinstance(recipe, EnsembleRecipe):
         done = train_ensemble(workspace, recipe, options, reporter)
     else:
@@ -31,6 +34,18 @@ def train(workspace: Workspace, options: TrainOptions, reporter: Reporter) -> tu
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     return done
+
+
+def _without_bad(workspace: Workspace, recipe: AnyRecipe, options: TrainOptions, reporter: Reporter) -> Workspace:
+    """Return the workspace without the bad images, if that is asked for; a run that is resumed goes on as it began."""
+    if options.resume:
+        place = choose_place(workspace.runs, recipe.name, options.run, options.resume, options.overwrite)
+        return as_begun(workspace, unfinished_inputs(place))
+    if not options.skip_bad:
+        return workspace
+    members = load_members(recipe) if isinstance(recipe, EnsembleRecipe) else [recipe]
+    unlabelled = any(isinstance(one, Recipe) and one.uses_unlabelled for one in members)
+    return without_bad(workspace, of_training if unlabelled else of_pairs, reporter)
 
 
 def _recipe(options: TrainOptions, reporter: Reporter) -> AnyRecipe:

@@ -22,6 +22,7 @@ from tlk.workflows.partial import choose_place, complete, open_partial
 from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.run import MEMBERS, VERIFICATION, Run
 from tlk.workflows.run_names import PARTIAL
+from tlk.workflows.skip_bad import kept_out
 from tlk.workflows.train_one import train_one
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.verify import verify
@@ -49,7 +50,8 @@ def train_ensemble(
     accelerator.wait_for_everyone()  # all have looked, and what all need is in the store
     with ExitStack() as until_complete:
         with accelerator.main_process_first():
-            opened = open_partial(place, recipe, {}, options.resume or not first, options.overwrite, first)
+            begun = options.resume or not first
+            opened = open_partial(place, recipe, kept_out(workspace), begun, options.overwrite, first)
             run = until_complete.enter_context(opened)
         _train_members(run, recipe, recipes, workspace, options, reporter)
         if first:

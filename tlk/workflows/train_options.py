@@ -22,5 +22,6 @@ class TrainOptions:
     overwrite: bool = False
     refit: bool = False
     log_with: str | None = None
+    skip_bad: bool = False  # go on without the pairs whose images cannot be read
     profile: Profile | None = None  # is told where the time goes; of an ensemble, all members'
     deadline: Deadline = field(default_factory=Deadline)  # shared out among folds, members, stages

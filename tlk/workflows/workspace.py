@@ -22,11 +22,12 @@ PIXEL_CACHE_GB = 2.0
 
 @dataclass(frozen=True)
 class Workspace:
-    """The places that a command works in."""
+    """The places that a command works in, and the images of the data that it goes on without (`--skip-bad`)."""
 
     data: Path
     runs: Path
     cache: Path
+    without: frozenset[str] | None = None
 
     @classmethod
     def here(cls, data: Path | None = None, runs: Path | None = None) -> "Workspace":
@@ -39,7 +40,7 @@ class Workspace:
 
     def competition(self) -> Competition:
         """Open the data."""
-        return Competition(self.data)
+        return Competition(self.data, self.without)
 
     def store(self) -> VectorStore:
         """Open the embedding store."""
