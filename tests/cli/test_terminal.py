@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,6 +169,20 @@ def test_a_table_in_a_pipe(
     monkeypatch.setenv("COLUMNS", "120")
     COMMANDS[name](monkeypatch)
     assert all(len(line) <= 120 for table in tables(capsys.readouterr().out) for line in table)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_narrow_pipe_loses_nothing(
+    name: str, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {}
+    for columns in (200, 50):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        COMMANDS[name](monkeypatch)
+        told[columns] = capsys.readouterr().out
+        assert all(len(line) <= columns for table in tables(told[columns]) for line in table)
+    wide, narrow = (Counter("".join(text.replace("─", "").split())) for text in told.values())
+    assert narrow == wide
 
 
 class Terminal(io.StringIO):

@@ -40,10 +40,14 @@ def print_table(header: list[str], rows: list[list[str]], title: str = "") -> No
     from rich.console import Console as RichConsole
     from rich.table import Table
 
+    widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
+    # Numbers are broken last: only where even a first column of a few letters leaves no room for all of them.
+    kept = [i > 0 and width <= UNBROKEN for i, width in enumerate(widths)]
+    least = sum(width if keep else min(width, 6) for width, keep in zip(widths, kept, strict=True)) + 3 * len(widths)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
-        short = max([len(row[i]) for row in rows], default=0) <= UNBROKEN
-        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold", no_wrap=i > 0 and short)
+        no_wrap = kept[i] and least <= _width()
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold", no_wrap=no_wrap)
     for row in rows:
         table.add_row(*map(printable, row))  # titles and ids come from files
     if title:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlk.cli.completion import run_names
-from tlk.cli.console import Console, DataOption, JsonOption, RunsOption, TopkOption, percent, print_json, print_table
+from tlk.cli.console import (
+    Console,
+    DataOption,
+    JsonOption,
+    RunsOption,
+    TopkOption,
+    percent,
+    print_json,
+    print_table,
+    print_text,
+)
 from tlk.cli.verification import print_verification
 
 if TYPE_CHECKING:
@@ -86,7 +96,7 @@ def _runs(workspace: "Workspace", names: list[str], topk: int | None, json: bool
         if row["gain"] is None:
             Console().note(f"{pair}: not compared, they stand on other folds or another split")
         else:
-            print(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
+            print_text(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
 
 
 def _gallery(workspace: "Workspace", names: list[str], faces: bool, json: bool) -> None:
@@ -123,7 +133,7 @@ def _print_run(row: dict[str, Any]) -> None:
     header = ["", f"of {row['n']}", "sampled %", "expected %", *(["matched %"] if row["matched_top_k"] else [])]
     print_table(header, lines, title)
     recalls = ", ".join(f"@{k} {percent(value)}" for k, value in row["gallery_recall"].items())
-    print(f"recall in the fold's gallery, %: {recalls}")
+    print_text(f"recall in the fold's gallery, %: {recalls}", indent=2)
     print_verification(row.get("verification"))
 
 
