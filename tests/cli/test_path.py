@@ -385,3 +385,4 @@ def test_the_demo_ends_with_a_table_and_a_submission(
     assert "demo-ensemble, all lists matched" in printed
     assert (workspace_folder / "runs/demo-siamese/recipe.toml").read_text().count("hard") >= 1
     assert run(["check-submission", "submissions/demo.csv", "--data", "demo"]) == 0
+    assert {path.name for path in Path("submissions").iterdir()} == {"demo.csv"}  # the trail is of real submissions
