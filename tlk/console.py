@@ -1,5 +1,6 @@
 """What people see of the work that goes on: notes and progress, on stderr, in a terminal as in a notebook."""
 
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from typing import Any
 
 
 class Console:
-    """A reporter for people: everything on stderr, progress bars only on a terminal."""
+    """A reporter for people: everything on stderr, progress bars only on a terminal and in a notebook."""
 
     def note(self, text: str) -> None:
         """Print one line."""
@@ -25,9 +26,12 @@ class Console:
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(),
         )
         console = RichConsole(stderr=True)
-        with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+        notebook = console.is_jupyter and _has_widgets()  # whose cells would be full of bars that are done
+        hidden = not (console.is_terminal or notebook)
+        with Progress(*columns, console=console, disable=hidden, transient=notebook) as progress:
             tasks: list[Any] = []
 
             def step(done: int, total: int, detail: str = "") -> None:
@@ -38,3 +42,8 @@ class Console:
                 )
 
             yield step
+
+
+def _has_widgets() -> bool:
+    """Return whether a notebook can show a bar that moves; rich warns where it cannot."""
+    return all(importlib.util.find_spec(name) for name in ("IPython", "ipywidgets"))

@@ -224,6 +224,17 @@ def test_progress_and_notes_are_on_stderr(capsys: pytest.CaptureFixture[str]) ->
     assert printed.err == "a note\n"  # no bar into a file
 
 
+def test_a_notebook_without_widgets_has_notes_and_neither_bars_nor_warnings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("tlk.console._has_widgets", lambda: False)
+    with Console().track("working") as step:
+        step(1, 2)
+        Console().note("a note")
+    assert capsys.readouterr() == ("", "a note\n")
+
+
 @pytest.mark.parametrize("wanted", ["0", "-5", "wide"])
 def test_columns_that_are_no_width(
     wanted: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
