@@ -157,6 +157,15 @@ def harmless(text: str) -> str:
     return f"'{text}" if re.match(FORMULA, text) else text
 
 
+def refuse_repeated_columns(table: Table) -> None:
+    """Raise a UserError if two columns have one name: nothing says which of them is meant."""
+    for name in table.header:
+        if table.header.count(name) > 1:
+            raise UserError(
+                f"{table.name}, line 1: column {name!r} stands there twice\nrename or remove one of the two"
+            )
+
+
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a CSV with Unix line ends, quoted where needed."""
     text = io.StringIO()

@@ -48,6 +48,7 @@ def test_columns_stand_anywhere_and_there_may_be_no_image(tmp_path: Path) -> Non
         ("id,title\n1,T\n", "collection.csv has no column 'file'"),
         ("file\na.jpg\n", "collection.csv has no column 'id'"),
         ("id,file\n1,a.jpg\n2,b.jpg\n1,c.jpg\n", "collection.csv, line 4: id '1' stands in line 2 already"),
+        ("id,file,title,title\n1,a.jpg,A,B\n", "collection.csv, line 1: column 'title' stands there twice"),
         ("id,file\n1,a.jpg\n2\n", "collection.csv, line 3: 1 cells where the header has 2"),
         ("id,file\n", None),
         *((f"id,file,t\n1,a.jpg,\"\n\"\n{name},b.jpg,\n", "line 4: id ") for name in ("", "a/b", "..", "a\\b")),

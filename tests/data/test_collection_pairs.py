@@ -96,6 +96,7 @@ def test_faults_of_the_parts_are_named(tmp_path: Path, row: int, column: int, te
         (0, 0, "z", "line 2: 'z' is none of"),
         (3, 1, "", "line 5: '' is none of"),
         (1, 2, "2", "line 3: '2' is none of"),
+        (2, 3, "artist+painter", "line 4: there is no rule 'artist+painter'"),
         (1, 4, "all", "line 3: 'all' is none of"),
         (0, 1, "c", "line 2: not two images of the train part"),  # with itself
         (0, 1, "d", "line 2: not two images of the train part"),

@@ -118,6 +118,8 @@ def test_bad_rows_are_named_by_file_and_line(name: str, lines: list[str], messag
     [
         ("a/b,t,primary,0,,1,5", "published_images.csv, line 4: iiifurl 'a/b' is no address"),
         ("http://a,t,primary,0,many,1,5", "published_images.csv, line 4: maxpixels 'many' is no whole number"),
+        (f"http://a,t,{'v' * 41},0,,1,5", "published_images.csv, line 4: viewtype 'v{20}'… is no view"),
+        (f"http://a,t,primary,0,,1,{'5' * 41}", "published_images.csv, line 4: depictstmsobjectid '5{40}' is no"),
         ("http://a,t,primary,0,,no,5", "published_images.csv, line 4: openaccess 'no' is neither 1 nor 0"),
         ("http://a,t,primary,0,,1,", "published_images.csv, line 4: depictstmsobjectid '' is no number"),
         ("http://a,b,t,primary,0,,1,5", "published_images.csv, line 4: 8 cells where the header has 7"),

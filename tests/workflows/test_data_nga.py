@@ -237,6 +237,16 @@ def test_a_server_may_move(opendata: Path, tmp_path: Path, asked: list[str]) -> 
     assert make(moved, tmp_path / "out", NgaOptions(limit=3)).counted[THERE] == len(asked) == 3
 
 
+def test_addresses_that_are_none_are_taken_as_they_are(opendata: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(opendata, broken, ignore=shutil.ignore_patterns("iiif"))
+    table = broken / "media_items.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace(ADDRESS, "http://[::1"), encoding="utf-8")
+    for _ in range(2):  # the second call compares them with those of the first
+        done = make(broken, tmp_path / "out", NgaOptions(images="media"))
+        assert done.counted["images to take"] > done.counted[THERE] == 0
+
+
 def test_another_collection_is_not_overwritten(opendata: Path, tmp_path: Path) -> None:
     write_collection(tmp_path, (), [("1", "1.jpg")])
     with pytest.raises(UserError, match="holds another collection"):

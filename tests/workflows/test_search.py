@@ -239,6 +239,7 @@ def test_faults_of_the_user_are_said_before_any_work(workspace: Workspace, folde
         (("deep/aab/aab.jpg",), {"top": 6}, "--top 6"),
         (("deep/aab/aab.jpg",), {"run": "nobody"}, "there is no run 'nobody'"),
         (("deep/aab/aab.jpg",), {"sheet": Path("x.jpg")}, "a contact sheet is a PNG"),
+        (("deep/aab/aab.jpg",), {"out": Path("x.png"), "sheet": Path("./x.png")}, "--out x.png: the contact sheet is"),
         (("deep/aab/aab.jpg",) * 9000, {"sheet": Path("x.png")}, "9000 × 3 pictures"),
         (("deep/aab/aab.jpg",), {"device": "abacus"}, "--device abacus"),
     ):

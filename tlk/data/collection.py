@@ -7,7 +7,7 @@ from tlk.data.competition import is_plain_id
 from tlk.data.source import Source, open_source
 from tlk.errors import UserError
 from tlk.files import write_text
-from tlk.tables import format_table, parse_table, refuse_repeats
+from tlk.tables import format_table, parse_table, refuse_repeated_columns, refuse_repeats
 
 TABLE = "collection.csv"
 FIRST_COLUMNS = ("id", "file")  # the file below the folder, with forward slashes; any other columns may follow
@@ -29,6 +29,7 @@ class Collection:
         for column in FIRST_COLUMNS:
             if column not in table.header:
                 raise UserError(f"{table.name} has no column {column!r}\nits first ones are {','.join(FIRST_COLUMNS)}")
+        refuse_repeated_columns(table)
         refuse_repeats(table, "id")
         refuse_repeats(table, "file")
         self._table = table

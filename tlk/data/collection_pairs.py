@@ -7,6 +7,7 @@ import numpy as np
 
 from tlk.data.collection import Collection
 from tlk.data.parts import LEFT_OUT, PARTS
+from tlk.data.relevance import RULES
 from tlk.errors import UserError
 from tlk.tables import Table, read_table, refuse_repeats
 
@@ -50,6 +51,10 @@ def read_pairs(collection: Collection, folder: Path) -> CollectionPairs:
         image_part[image] = _known(parts, line, part, _PART_NUMBERS, folder)
     _require_whole_groups(parts, group, image_part, numbers, folder)
     rules = tuple(dict.fromkeys(pairs.column("rule")))
+    for name in rules:
+        if not set(name.split("+")) <= RULES.keys():
+            line = pairs.lines[pairs.column("rule").index(name)]
+            raise UserError(f"{pairs.name}, line {line}: there is no rule {name[:40]!r}\n{_AGAIN} {folder}")
     columns = zip(
         ("left", "right", "match", "rule", "part"),
         (numbers, numbers, {"0": 0, "1": 1}, {rule: i for i, rule in enumerate(rules)}, _PART_NUMBERS),

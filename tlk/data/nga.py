@@ -15,6 +15,7 @@ from tlk.errors import UserError
 OBJECTS = "nga:art:tms:objects"  # what a relationship's `relatedentity` says where its `relatedid` is an object's
 POSE = re.compile(r"facing|bust|head|length|figure|profile|seated|standing|recumbent|3/4|equestrian", re.IGNORECASE)
 _PRIMARY = "primary"
+_LONGEST = 40  # characters of an id or a view
 _ACCESS = {"": True, "1": True, "true": True, "0": False, "false": False}  # nothing: a vintage that does not say
 
 
@@ -113,6 +114,8 @@ def published(folder: Path, size: int, restricted: bool, counted: Counted) -> It
         _require_id(path, line, "depictstmsobjectid", name)
         if not _is_address(address):
             raise UserError(f"{path}, line {line}: iiifurl {address[:60]!r} is no address\nmend the row")
+        if len(view) > _LONGEST:  # it becomes part of a file's name
+            raise UserError(f"{path}, line {line}: viewtype {view[:20]!r}… is no view\nmend the row")
         if limit and not (limit.isdecimal() and len(limit) <= 9):
             raise UserError(f"{path}, line {line}: maxpixels {limit[:20]!r} is no whole number\nmend the row")
         if access.strip().lower() not in _ACCESS:
@@ -165,7 +168,7 @@ def _is_address(text: str) -> bool:
 
 
 def _require_id(path: Path, line: int, column: str, name: str) -> None:
-    if not (name.isascii() and name.isdecimal()):
+    if not (name.isascii() and name.isdecimal() and len(name) <= _LONGEST):
         raise UserError(
             f"{path}, line {line}: {column} {name[:40]!r} is no number\nmend the row, or get the table again"
         )

@@ -12,7 +12,7 @@ from tlk.data.archives import open_csv
 from tlk.data.competition import is_plain_id
 from tlk.data.source import MAX_FILE_BYTES
 from tlk.errors import UserError
-from tlk.tables import Lines, Table, parse_table, undecodable_line
+from tlk.tables import Lines, Table, parse_table, refuse_repeated_columns, undecodable_line
 
 TABLE = "all_data_info.csv"
 COLUMNS = ("artist", "title", "style", "genre", "date", "year", "artist_group", "in_train")  # of the collection
@@ -56,9 +56,7 @@ def read_paintings(folder: Path) -> list[Painting]:
         raise UserError(
             f"{table.name} has no column {missing[0]!r}\nit is not the competition's table: download it again"
         )
-    twice = [column for column in table.header if table.header.count(column) > 1]
-    if twice:
-        raise UserError(f"{table.name}, line 1: column {twice[0]!r} stands there twice\nmend the header")
+    refuse_repeated_columns(table)
     if not table.rows:
         raise UserError(f"{table.name} has a header but no rows\ndownload it again")
     columns = {name: [cell.strip() for cell in table.column(name)] for name in table.header}

@@ -89,11 +89,19 @@ def _claim(out: Path, rows: list[_Row]) -> None:
     table = read_table(out / DOWNLOADS, lambda columns: _DOWNLOADS_HEADER)
     before = dict(zip(table.column("id"), table.column("url"), strict=True))
     for row in rows:  # a server may move: what follows its name says which image it is, and in which size
-        same = urlsplit(before.get(row.id, row.url)).path == urlsplit(row.url).path
+        same = _place(before.get(row.id, row.url)) == _place(row.url)
         if not same and (out / row.file).is_file():
             raise UserError(
                 f"{out / row.file} came from {before[row.id]}\nkeep to that --size, or choose another --out"
             )
+
+
+def _place(url: str) -> str:
+    """Return what follows the server's name, or all of what is no address."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return url
 
 
 def _rows(opendata: Path, options: NgaOptions, counted: Counted) -> Iterable[_Row]:

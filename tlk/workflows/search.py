@@ -72,6 +72,10 @@ def _refuse_unfit(options: SearchOptions, count: int) -> None:
     if not 1 <= options.top <= count:
         raise UserError(f"--top {options.top}: the gallery has {count:,} images\ntake 1 to {count}")
     if options.sheet is not None:
+        if options.out is not None and options.out.resolve() == options.sheet.resolve():
+            raise UserError(
+                f"--out {options.out}: the contact sheet is to be there\ngive another name to one of the two"
+            )
         if options.sheet.suffix.lower() != ".png":
             raise UserError(f"--sheet {options.sheet}: a contact sheet is a PNG\nlet its name end in .png")
         require_fitting(len(options.queries), options.top + 1)
