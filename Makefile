@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-art test test-slow check format bench wheelhouse clean
+.PHONY: help setup demo demo-art test test-slow check format bench audit licences wheelhouse clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1|\2/' | \
@@ -47,6 +47,12 @@ format: $(STAMP) ## format the code and mend what the linter can
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	$(BIN)/python -m pytest tests/benchmarks -q -s
+
+audit: $(STAMP) ## ask pip-audit about every version in constraints.txt; says so where it cannot
+	$(BIN)/python .ci/audit.py
+
+licences: $(STAMP) ## write .ci/licences.md, the licences of what tlk needs when it runs
+	$(BIN)/python .ci/licences.py
 
 wheelhouse: $(STAMP) ## collect tlk and all that it needs as wheels in wheelhouse/, for machines without internet
 	rm -rf build wheelhouse/tlk-*.whl
