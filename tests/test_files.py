@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tlk.errors import UserError, summarise
-from tlk.files import in_bytes, replacing, write_json, write_text
+from tlk.files import in_bytes, replacing, require_folder, write_json, write_text
 
 
 def write_half(path: Path, fault: BaseException) -> None:
@@ -115,3 +115,20 @@ def test_a_device_is_never_replaced(tmp_path: Path) -> None:
 )
 def test_sizes_are_said_in_the_largest_unit_that_fits(size: float, text: str) -> None:
     assert in_bytes(size) == text
+
+
+def test_a_folder_that_cannot_be_written_to_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    require_folder(tmp_path / "new" / "deep", "remedy")
+    require_folder(tmp_path, "remedy")
+    assert os.listdir(tmp_path) == ["file"]  # nothing was made
+    for below in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(UserError, match=r"file is not a folder\nremedy"):
+            require_folder(below, "remedy")
+    asked = []
+    monkeypatch.setattr(os, "access", lambda place, mode: asked.append(place))  # for root all can be written to
+    with pytest.raises(
+        UserError, match=rf"cannot write into {tmp_path}/new/deep: {tmp_path} cannot be written to\nrem"
+    ):
+        require_folder(tmp_path / "new" / "deep", "remedy")
+    assert asked == [tmp_path]

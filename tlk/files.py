@@ -41,6 +41,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
+def require_folder(folder: Path, remedy: str) -> None:
+    """Raise a UserError if nothing could be written into `folder`, or it could not be made, as far as can be known."""
+    whole = folder.absolute()
+    there = next(place for place in (whole, *whole.parents) if os.path.exists(place))  # the root always
+    if not there.is_dir():
+        raise UserError(f"cannot write into {folder}: {there} is not a folder\n{remedy}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write into {folder}: {there} cannot be written to\n{remedy}")
+
+
 def _cannot_write(path: Path, error: OSError, remedy: str) -> UserError:
     # numpy reports a full disk without an error number, so without `strerror`.
     return UserError(f"cannot write {path}: {error.strerror or error}\n{remedy}")

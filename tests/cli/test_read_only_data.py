@@ -64,3 +64,18 @@ def test_the_whole_path_beside_read_only_data(
         "folds", "mine.csv", "report.html", "submission.csv", "submissions",
     }  # fmt: skip
     assert (workspace_folder / "kept" / "thumbnail" / "metrics.json").exists()
+
+
+def test_places_that_cannot_be_written_to_are_said_before_the_work(
+    competition_folder: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace_folder / "taken").write_text("")
+    data = ["--data", str(competition_folder)]
+    for arguments, told in (
+        (["train", "thumbnail", "--runs", "taken"], "error: cannot write into taken: "),
+        (["predict", "--out", "taken/x.csv"], "error: cannot write into taken: "),
+        (["predict", "--out", "."], "error: cannot write .: it is a folder\n"),
+    ):
+        assert run([*arguments, *data]) == 2
+        assert capsys.readouterr().err.startswith(told)
+    assert {path.name for path in workspace_folder.iterdir()} == {"taken"}  # neither folds nor vectors

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tlk.errors import UserError
-from tlk.files import write_json
+from tlk.files import require_folder, write_json
 from tlk.locks import is_in_use, owned
 from tlk.recipe_schema import AnyRecipe
 from tlk.temporary import discard
@@ -27,8 +27,9 @@ def choose_place(
     `resumable` is whether the command that asks could go on with an unfinished run.
 
     Raises:
-        UserError: the name cannot be a run's, is taken, or there is nothing to resume.
+        UserError: the name cannot be a run's, is taken, there is nothing to resume, or no run can be made there.
     """
+    require_folder(runs, "choose another place with --runs")
     recover(runs)
     place = runs / (name or recipe)
     if name is not None and not is_run_name(name):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tlk.data.competition import CandidateLists, Competition
 from tlk.errors import UserError
-from tlk.files import write_text
+from tlk.files import require_folder, write_text
 from tlk.metrics import TIE
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
@@ -68,6 +68,9 @@ def predict(
     """
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     refuse_ledger(target)
+    if target.is_dir():
+        raise UserError(f"cannot write {target}: it is a folder\nname a file in it with --out")
+    require_folder(target.parent, "choose another place with --out")
     competition = workspace.competition()
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
     if skip_bad:
