@@ -1,7 +1,7 @@
 """A collection of art: a folder of images and `collection.csv`, a row an image with what is known of it."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tlk.data.competition import is_plain_id
 from tlk.data.source import Source, open_source
@@ -73,4 +73,5 @@ def write_collection(folder: Path, columns: Sequence[str], rows: Iterable[Sequen
 
 def _is_below(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and path.isprintable()
+    leads_away = path.startswith("/") or ".." in parts or "\\" in path or PureWindowsPath(path).drive
+    return bool(parts) and not leads_away and path.isprintable()

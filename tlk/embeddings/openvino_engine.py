@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from tlk.embeddings.graph import Graph
+from tlk.embeddings.quiet_openvino import import_openvino
 from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.processes import cores
@@ -38,8 +39,7 @@ class OpenVinoEngine:
     """A compiled graph for batches of one size; smaller ones are filled up."""
 
     def __init__(self, path: Path) -> None:
-        import openvino
-
+        openvino = import_openvino()
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_NUM_THREADS": cores(),
@@ -123,7 +123,7 @@ def _export(
 
 
 def _write(graph: Graph, pixels: np.ndarray, folder: Path) -> None:
-    import openvino
+    openvino = import_openvino()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 

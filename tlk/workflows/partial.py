@@ -1,5 +1,6 @@
 """A run on its way: its name, the folder it grows in, and the moment it takes its place."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,7 +101,7 @@ def complete(run: Run, place: Path) -> Run:
     write_checksums(run.folder, besides=(INPUTS,))
     old = place.with_name(f".{place.name}{OLD}")
     try:
-        if place.exists():
+        if os.path.lexists(place):
             discard(old)
             place.rename(old)
         run.folder.rename(place)  # killed between these two, `recover` puts the older one back
@@ -179,4 +180,4 @@ def _cleared(place: Path) -> Path:
 
 def _taken(place: Path) -> bool:
     partial = partial_of(place)
-    return place.exists() or (partial.exists() and not _is_worthless(partial))
+    return os.path.lexists(place) or (os.path.lexists(partial) and not _is_worthless(partial))

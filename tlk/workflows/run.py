@@ -1,5 +1,6 @@
 """A run on disk: the folder, what lies in it, and which one is meant when none is named."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,10 @@ class Run:
         """Return the run's numbers as `tlk eval --json` prints them."""
         found = self.document("metrics.json")
         expected = found.get("expected_top_k")
-        known = isinstance(expected, dict) and isinstance(expected.get(str(PICKS)), float)
-        if not known or not isinstance(found.get("seconds"), float):
+        top = expected.get(str(PICKS)) if isinstance(expected, dict) else None
+        seconds = found.get("seconds")
+        known = isinstance(top, float) and 0 <= top <= 1  # nor NaN, which JSON does not have but Python reads
+        if not known or not (isinstance(seconds, float) and math.isfinite(seconds)):
             raise damaged_run(self.folder, f"{self.folder / 'metrics.json'} is not a run's")
         return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from tlk.data.gallery import Gallery
 from tlk.data.images import decode_image
 from tlk.data.reader import ImageReader
-from tlk.data.source import Source
+from tlk.data.source import MAX_FILE_BYTES, Source
 from tlk.errors import UserError
 
 
@@ -82,9 +82,13 @@ def _unreadable(error: UserError) -> UserError:
 
 def _content(path: str, name: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise UserError(f"cannot read {name}: {error.strerror}\ngive the path of an image") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise UserError(f"cannot read {name}: it has more than {MAX_FILE_BYTES:,} bytes\ngive the path of an image")
+    return data
 
 
 def _unknown(name: str, gallery: Gallery) -> UserError:
