@@ -138,6 +138,12 @@ def test_standardise_gives_each_row_mean_0_and_deviation_1() -> None:
         assert row == pytest.approx([(x - mean) / deviation for x in original])
 
 
+@pytest.mark.parametrize("scale", [2.0**1020, 2.0**-1000])
+def test_standardise_takes_scores_of_any_size(scale: float) -> None:
+    scores = np.random.default_rng(1).normal(0, 5, (4, 7))
+    assert np.array_equal(standardise(scale * scores), standardise(scores))
+
+
 @given(st.floats(-1e3, 1e3), st.integers(2, 40), st.sampled_from([np.float32, np.float64]))
 def test_a_row_of_equal_scores_becomes_zeros(value: float, width: int, dtype: type[np.floating]) -> None:
     scores = np.stack([np.full(width, value, dtype), np.arange(width, dtype=dtype)])

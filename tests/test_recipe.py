@@ -221,7 +221,7 @@ def test_settings_can_add_training_to_a_recipe_without() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("epochs", "--set epochs: expected key=value, such as training.epochs=5"),
+        ("epochs", "--set epochs: expected key=value\nsuch as --set training.epochs=5"),
         ("=5", "--set =5: expected key=value"),
         ("training..epochs=5", "--set training..epochs=5: expected key=value"),
         ("a\nb\nc\nd", r"--set a\nb\nc\nd: expected key=value"),

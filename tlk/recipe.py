@@ -129,12 +129,14 @@ def _apply(document: dict[str, Any], setting: str) -> None:
     key, equals, value = setting.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
-        raise UserError(f"--set {one_line(setting)}: expected key=value, such as training.epochs=5")
+        raise UserError(f"--set {one_line(setting)}: expected key=value\nsuch as --set training.epochs=5")
     table = document
     for part in path[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise UserError(f"--set {one_line(setting)}: {one_line(part)} is not a table")
+            raise UserError(
+                f"--set {one_line(setting)}: {one_line(part)} is not a table\nsee which are: tlk recipes NAME"
+            )
         table = inner
     try:
         table[path[-1]] = tomllib.loads(f"value = {value}")["value"]
