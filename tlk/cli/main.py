@@ -1,5 +1,7 @@
 """The command line: one file a command, errors that help, exit codes 0, 1 and 2."""
 
+import errno
+import os
 import sys
 import tempfile
 import traceback
@@ -21,6 +23,7 @@ from tlk.cli import (
     evaluate,
     explain,
     folds,
+    interrupts,
     predict,
     recipes,
     report,
@@ -35,6 +38,7 @@ from tlk.offline import guard_network
 from tlk.processes import leave
 
 INTERRUPTED = "interrupted; what was complete is kept"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # faults of a disk, whoever meets them
 
 app = typer.Typer(
     name="tlk",
@@ -84,14 +88,18 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a pipe on Windows, or an old locale, knows no → and no −
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    interrupts.listen()
     guard_network()
-    leave(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    interrupts.stop()
+    leave(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0 done, 1 a bug of ours, 2 for the user to mend, 130 interrupted."""
     try:
         result: Any = app(arguments, prog_name="tlk", standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
@@ -100,14 +108,29 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()  # the reader of a pipe has seen enough
         return 0
     except Exception as error:
-        # Typer brings its own copy of click or uses the installed one, by version: known by what they can do.
-        if hasattr(error, "format_message"):
-            return _complain(_usage(error), 2)
-        why = (str(error).strip().splitlines() or [""])[0][:300]
-        return _complain(f"tlk failed: {type(error).__name__}: {why}\n{_log()}", 1)
+        return _explain(error)
     if result == 130:  # Typer turns an interruption into this
         return _complain(INTERRUPTED, 130)
     return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Say what went wrong, and return the exit code."""
+    if interrupts.was_pressed():  # a library that is interrupted while it is loaded says something else
+        return _complain(INTERRUPTED, 130)
+    # Typer brings its own copy of click or uses the installed one, by version: known by what they can do.
+    if hasattr(error, "format_message"):
+        return _complain(_usage(error), 2)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _complain(_full(error), 2)
+    why = (str(error).strip().splitlines() or [""])[0][:300]
+    return _complain(f"tlk failed: {type(error).__name__}: {why}\n{_log()}", 1)
+
+
+def _full(error: OSError) -> str:
+    what = "a temporary file or what is printed" if error.filename is None else error.filename
+    places = f"temporary files go to TMPDIR, now {os.environ.get('TMPDIR') or 'not set'}"
+    return f"cannot write {what}: {error.strerror}\nfree some space, or choose another place; {places}"
 
 
 def _complain(message: str, code: int) -> int:
@@ -126,7 +149,12 @@ def _usage(error: Any) -> str:
 
 def _log() -> str:
     """Keep the traceback and say where it lies."""
-    with tempfile.NamedTemporaryFile("w", prefix="tlk-", suffix=".log", delete=False, encoding="utf-8") as file:
-        file.write(" ".join(sys.argv) + "\n")
-        traceback.print_exc(file=file)
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="tlk-", suffix=".log", delete=False, encoding="utf-8") as file:
+            file.write(" ".join(sys.argv) + "\n")
+            traceback.print_exc(file=file)
+    except OSError as error:  # a full disk may well be what it is about
+        return (
+            f"this may be a bug of tlk; its traceback could not be kept: {error.strerror}\nset TMPDIR to another folder"
+        )
     return f"this is a bug of tlk, not of yours: the traceback is in {Path(file.name)}"
