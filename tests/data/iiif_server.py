@@ -165,6 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
     def answer_html(self) -> None:
         self.reply(200, b"<html><body>Please accept our cookies.</body></html>", Content_Type="text/html")
 
+    def answer_escape(self) -> None:
+        self.reply(200, b"red", Content_Type="text/\x1b[31m")
+
     def answer_empty(self) -> None:
         self.reply(200, b"")
 

@@ -97,6 +97,7 @@ def test_passing_faults_are_tried_again(
         ("cut", r"cannot decode what came: .*truncated.*"),
         ("corrupt", r"cannot decode what came: .*"),
         ("html", r"cannot decode what came: it is not an image that can be read \(sent as text/html\)"),
+        ("escape", r"cannot decode what came: .* \(sent as text/\N{REPLACEMENT CHARACTER}\[31m\)"),
         ("empty", r"cannot decode what came: it is empty"),
     ],
 )

@@ -111,8 +111,13 @@ def _work(
         while True:
             one = todo.get_nowait()
             why = fetcher.fetch(one.url, one.path)
-            outcomes.put(Failure(one.url, one.path, why) if why else None)
+            outcomes.put(Failure(one.url, one.path, _printable(why)) if why else None)
     except (Empty, StoppedError):
         return
     except BaseException as error:  # is raised again in the calling thread
         outcomes.put(error)
+
+
+def _printable(why: str) -> str:
+    """Return a text without what a server may have put in to steer a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in why)
