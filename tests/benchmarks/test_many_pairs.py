@@ -49,6 +49,8 @@ def draw(folder: Path) -> tuple[np.ndarray, int]:
     write_collection(folder / "painters", ("artist",), [(str(i), f"images/{i}.jpg", "") for i in range(IMAGES)])
     (folder / "runs/drawn").mkdir(parents=True)
     (folder / "runs/drawn/metrics.json").write_text("{}")
+    manifest = {"data": {"name": "painters"}, "embedding": ""}
+    (folder / "runs/drawn/manifest.json").write_text(json.dumps(manifest))
     probability = {"slope": SLOPE, "intercept": INTERCEPT, "share": 0.5}
     (folder / "runs/drawn/verification.json").write_text(json.dumps({"probability": probability}))
     with (folder / "submission_info.csv").open("w") as file:
