@@ -14,8 +14,8 @@ from PIL import Image
 
 import tlk.data.fetch
 from tlk.data.download import Failure, Wanted, download
-from tlk.data.fetch import Fetcher
-from tlk.data.politeness import Manners, Pace
+from tlk.data.fetch import LONGEST_FILE, Fetcher
+from tlk.data.politeness import Clock, Manners, Pace
 from tlk.errors import UserError
 
 BRISK = Manners(concurrency=2, per_second=1000.0)
@@ -47,6 +47,20 @@ def test_images_come_whole_and_under_their_names(iiif_server: Any, tmp_path: Pat
             opened.load()
             assert opened.size == (64, 48)
     assert {request.user_agent for request in iiif_server.requests} == {Manners().user_agent}
+
+
+def test_a_server_that_drips_is_given_up(iiif_server: Any, tmp_path: Path) -> None:
+    class Hurrying(Clock):
+        """A quarter of the longest time passes between two looks."""
+
+        looks = 0
+
+        def now(self) -> float:
+            self.looks += 1
+            return self.looks * LONGEST_FILE / 4
+
+    manners = Manners(concurrency=1, per_second=1000.0, retries=0)
+    assert one(iiif_server, tmp_path, Hurrying(), "slow", manners=manners) == "not complete after 900 seconds"
 
 
 def test_what_is_there_is_not_asked_for_again(iiif_server: Any, tmp_path: Path, quick_clock: Any) -> None:

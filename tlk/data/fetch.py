@@ -20,6 +20,7 @@ from tlk.files import in_bytes, replacing
 from tlk.offline import OFFLINE, is_offline
 
 MAX_REDIRECTS = 10
+LONGEST_FILE = 900.0  # seconds for one file: the largest scan takes a minute on a slow line
 _TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _TOO_BUSY = frozenset({429, 503})
 
@@ -129,9 +130,11 @@ class Fetcher:
         if int(response.headers.get("Content-Length", 0)) > MAX_FILE_BYTES:
             raise _RefusedError(_too_large())
         with ExitStack() as until_renamed, replacing(path) as file:
-            size = 0
+            size, late = 0, self._pace.now() + LONGEST_FILE
             for chunk in response.iter_bytes():
                 self._pace.check()
+                if self._pace.now() > late:  # never silent for long, and never done
+                    raise _PassingError(f"not complete after {LONGEST_FILE:g} seconds")
                 size += len(chunk)
                 if size > MAX_FILE_BYTES:
                     raise _RefusedError(_too_large())

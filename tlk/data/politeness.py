@@ -82,6 +82,10 @@ class Pace:
                     return
             self._clock.sleep(wait, self._stopped)
 
+    def now(self) -> float:
+        """Return seconds since some moment."""
+        return self._clock.now()
+
     def hold(self, seconds: float) -> None:
         """Let nobody make a request for so long."""
         with self._lock:
