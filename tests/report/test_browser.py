@@ -273,6 +273,18 @@ def test_dark_where_the_system_is(opened: Any) -> None:
     assert seen[0] != seen[1]
 
 
+def test_controls_are_not_printed_but_what_they_chose(opened: Any) -> None:
+    seen = {}
+    for media in ("", "print"):
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+        seen[media] = [
+            opened.find_element("css selector", name).is_displayed() for name in ("nav", "#filters", "#count")
+        ]
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert seen == {"": [True, True, True], "print": [False, False, True]}
+    assert opened.find_element("id", "count").text.endswith("lowest margin first")
+
+
 def test_it_prints_the_first_rows_with_their_pictures(opened: Any) -> None:
     opened.execute_script("dispatchEvent(new Event('beforeprint'))")
     built = opened.execute_script(

@@ -25,7 +25,11 @@ def test_curves_of_each_fold_and_their_mean() -> None:
     lines = [(np.array([1, 2]), np.array([4.0, 2.0])), (np.array([1]), np.array([2.0]))]
     figure = learning_curves("run $a", [Panel("training", "loss", {"inner": lines}), Panel("b", "top-2", {"x": lines})])
     (axes, _) = figure.axes
-    assert [line.get_ydata().tolist() for line in axes.lines] == [[4, 2], [2], [3, 2]]  # the last: the mean
+    assert [line.get_ydata().tolist() for line in axes.lines] == [
+        [4, 2],
+        [2],
+        [3],
+    ]  # the last: the mean, while both go on
     assert encode(figure, "png").startswith(b"\x89PNG")
 
 

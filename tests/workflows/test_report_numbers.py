@@ -10,9 +10,11 @@ import pytest
 
 from tlk.constants import PICKS
 from tlk.data.candidates import build_lists
+from tlk.training.history import EPOCH_COLUMNS, Epoch
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.report_calibration import bins, calibration, calibration_error, fit_temperature, top_chances
+from tlk.workflows.report_curves import LOSSES, _means
 from tlk.workflows.report_hubs import occurrences, skewness, wrong_picks
 from tlk.workflows.report_pictures import Album
 from tlk.workflows.report_queries import margins, queries
@@ -202,3 +204,11 @@ def test_a_chart_for_each_stratum_and_a_table_of_all() -> None:
     expected = 100 * runs[0].result.expected(PICKS)
     assert str(table.rows[0][2]).startswith(f"{expected[half == 0].mean():.1f} [")
     assert "Neither" in strata([runs], [{}]).text[0]
+
+
+def test_a_fold_that_stops_does_not_move_the_mean() -> None:
+    def epoch(number: int, loss: float) -> Epoch:
+        return Epoch.of(dict.fromkeys(EPOCH_COLUMNS, "") | {"epoch": str(number), "loss": str(loss)})
+
+    folds = {"0": [epoch(1, 2.0), epoch(2, 1.0)], "1": [epoch(1, 4.0), epoch(2, 3.0), epoch(3, 3.0)]}
+    assert _means(folds, LOSSES["training"]) == {1: 3.0, 2: 2.0}

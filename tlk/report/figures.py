@@ -46,7 +46,7 @@ class Shown:
 
 @style()
 def learning_curves(title: str, panels: Sequence[Panel]) -> Figure:
-    """Return panels side by side: thin lines are the folds, bold ones their mean in each epoch."""
+    """Return panels side by side: thin lines are the folds, bold ones their mean as long as all of them go on."""
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure = new_figure(4.8 * columns, 3.4 * rows + 0.4)
@@ -67,7 +67,8 @@ def learning_curves(title: str, panels: Sequence[Panel]) -> Figure:
 
 
 def _mean(lines: Sequence[Line]) -> Line:
-    epochs = np.unique(np.concatenate([own for own, _ in lines]))
+    epochs, counts = np.unique(np.concatenate([own for own, _ in lines]), return_counts=True)
+    epochs = epochs[counts == counts.max()]
     values = [np.concatenate([values[own == epoch] for own, values in lines]).mean() for epoch in epochs]
     return epochs, np.array(values)
 

@@ -32,8 +32,8 @@ def learning_curves(runs: Sequence[ReportedRun]) -> Section:
         charts += drawn
         silent += [] if drawn else [run.name]
     text = (
-        "Bold: the mean over the folds still in training; thin: each fold. The inner split is a part of the training "
-        "folds, held out to stop early and to choose an epoch: never the fold that is scored.",
+        "Bold: the mean over the folds, as long as all of them train; thin: each fold. The inner split is a part of "
+        "the training folds, held out to stop early and to choose an epoch: never the fold that is scored.",
         *([f"Nothing is learned in several epochs: {', '.join(silent)}."] if silent else []),
     )
     return Section("curves", "Learning curves", text, tuple(charts))
@@ -98,11 +98,15 @@ def _chart(title: str, label: str, folds: Folds, measures: dict[str, Measure]) -
 
 
 def _means(folds: Folds, measure: Measure) -> dict[float, float]:
-    """Return the mean of a measure over the folds that have it, by epoch."""
+    """Return the mean of a measure by epoch, over the folds that have it, as long as all of these go on.
+
+    Where one has stopped the mean of the others would jump, though nothing was learned or lost.
+    """
     values: dict[float, list[float]] = {}
     for rows in folds.values():
         for row in rows:
             value = measure(row)
             if value is not None and math.isfinite(value):
                 values.setdefault(row.epoch, []).append(value)
-    return {epoch: float(np.mean(values[epoch])) for epoch in sorted(values)}
+    most = max(map(len, values.values()), default=0)
+    return {epoch: float(np.mean(values[epoch])) for epoch in sorted(values) if len(values[epoch]) == most}

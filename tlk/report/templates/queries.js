@@ -115,7 +115,8 @@
       article.tabIndex = place ? -1 : 0;
       near.observe(article);
     });
-    at("count").textContent = `${shown.length} of ${articles.length} queries of run ${view.run.name}`;
+    const [some, all] = [shown.length, articles.length].map((count) => count.toLocaleString("en"));
+    at("count").textContent = `${some} of ${all} queries of run ${view.run.name}, ${controls.order.selectedOptions[0].text}`;
   }
 
   // How many lines a list takes: every row is as tall, built or not, so that nothing jumps.

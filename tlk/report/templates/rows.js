@@ -19,7 +19,7 @@ const reportRows = (() => {
   }
 
   function score(value) {
-    return value === null ? "no score" : value.toFixed(3).replace("-", "−");
+    return value === null ? "no score" : value.toFixed(3).replace(/^-(?=.*[1-9])/, "−").replace("-", ""); // no −0.000
   }
 
   // The words above a query's pictures. `view` has the run, perhaps another one, and the pairs they speak of.
