@@ -1,4 +1,4 @@
-"""Writes `.ci/licences.md`: the licences of all that tlk needs when it runs, as the installed distributions state them."""
+"""Writes `.ci/licences.md`: the licences of all that tlk needs when it runs, as installed distributions state them."""
 
 import re
 import sys
