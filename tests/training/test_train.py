@@ -443,3 +443,29 @@ def test_mixed_precision_runs_here_and_keeps_weights_in_full(
     assert all(p.dtype == torch.float32 for p in model.parameters())
     rows = histories["training"]
     assert rows[-1].loss < 0.9 * rows[0].loss
+
+
+@pytest.mark.parametrize("loss", ["info_nce", "cosine_margin", "contrastive", "triplet", "barlow_twins"])
+@pytest.mark.parametrize("pairs", [2, 3])
+def test_batches_of_a_single_pair_do_no_harm(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, loss: str, pairs: int
+) -> None:
+    training = {"epochs": 3, "batch_size": 2, "inner_fraction": 0, "learning_rate": 1e-2}
+    chosen = recipe(loss={"name": loss}, training=training)
+    model, histories = train(trainer(chosen), embedded(pairs))
+    assert len(histories["training"]) == 3
+    assert all(np.isfinite(row.loss) for row in histories["training"])
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
+def test_a_single_pair_that_has_nothing_to_be_told_from(
+    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer
+) -> None:
+    one = embedded(1)
+    training = {"epochs": 3, "inner_fraction": 0}
+    _, histories = train(trainer(recipe(training=training)), one)
+    assert [row.loss for row in histories["training"]] == [0, 0, 0]
+    with pytest.raises(UserError, match="there are no negatives"):
+        train(trainer(recipe(loss={"name": "triplet"}, training=training)), one)
+    with pytest.raises(UserError, match="1 pairs in 1 groups are too few to hold an inner split out"):
+        train(trainer(recipe(training={"epochs": 3})), one)
