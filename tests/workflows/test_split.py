@@ -68,3 +68,14 @@ def test_pairs_that_are_all_alike_leave_nothing_to_train_on() -> None:
     alike = Folds(Pairs(names, names), np.zeros(3, np.int64), np.zeros(3, np.int64))
     with pytest.raises(UserError, match="no pair is left to train on"):
         split_pairs(recipe("60/20/20"), alike, 5)
+
+
+def test_what_is_left_out_changes_no_other_fold() -> None:
+    split = Split(np.array([0, 1, 2, 0, 1, 2]), 7)
+    left = split.only(np.array([0, 1, 4, 5]))
+    assert left.fold.tolist() == [0, 1, 1, 2]
+    assert left.list_seed == 7
+    with pytest.raises(UserError, match="no pair of fold 2 has two images that can be read\n"):
+        split.only(np.array([0, 1, 4]))
+    with pytest.raises(UserError, match="no pair to train on has two images"):
+        Split(np.array([-1, 0, 0]), 7).only(np.array([1, 2]))

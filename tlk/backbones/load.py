@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tlk import torchvision_schemas
+from tlk.backbones.missing import missing_weights
 from tlk.backbones.pickles import weights_only
 from tlk.errors import UserError
 from tlk.offline import is_offline
@@ -16,7 +17,7 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
     `name` is anything `timm.create_model` takes: a model's name, `hf-hub:…`, or `local-dir:PATH`.
 
     Raises:
-        UserError: timm knows no such network, or its weights cannot be had.
+        UserError: timm knows no such network, or its weights cannot be had, or are not those of all its layers.
     """
     if name.startswith("local-dir:"):
         folder = Path(name.removeprefix("local-dir:"))
@@ -33,10 +34,9 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
             _refuse_download(name)
     import timm
 
-    for talker in ("huggingface_hub", "timm.models._builder"):  # retries, and keys left out on purpose
-        logging.getLogger(talker).setLevel(logging.ERROR)  # what came of it is said below
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it retries; what came of it is said below
     try:
-        with weights_only():  # of a folder without safetensors timm unpickles what there is
+        with weights_only(), missing_weights() as missing:  # without safetensors timm unpickles what there is
             model = timm.create_model(name, pretrained=pretrained, **{"num_classes": 0, **options})
     except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
@@ -46,6 +46,12 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
             f"backbone {name} cannot be loaded: {why}\n"
             "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"
         ) from error
+    lacking = sorted({key for key, _ in model.named_parameters()} & set(missing)) if pretrained else []
+    if lacking:
+        raise UserError(
+            f"backbone {name} cannot be loaded: its weights lack {len(lacking)} tensors, such as {lacking[0]}\n"
+            "get the weights again, or name others: --backbone local-dir:PATH"
+        )
     return model.eval().requires_grad_(False)
 
 

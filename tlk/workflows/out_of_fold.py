@@ -94,7 +94,7 @@ class OutOfFold:
             UserError: the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 values = {name: arrays[name] for name in cls.__dataclass_fields__}
             _require_arrays(values)
         except Exception as error:  # a damaged zip raises whatever its reader trips over
