@@ -159,3 +159,37 @@ def test_paths_without_a_table_name_the_data(folder: Path) -> None:
 ])  # fmt: skip
 def test_an_id_is_a_plain_name(name: str, plain: bool) -> None:
     assert is_plain_id(name) is plain
+
+
+def test_without_images_their_pairs_are_left_out_and_lists_are_whole(folder: Path) -> None:
+    (folder / "train/right/nan.jpg").unlink()
+    data = Competition(folder, frozenset({"train/left/b", "test/right/u"}))
+    assert data.listed_pairs().lefts == ("a", "b", "007")
+    assert data.train_pairs().lefts == ("a",)
+    assert data.train_pairs().rights == ("x",)
+    assert "train/left/b.jpg" not in data.image_paths()
+    assert data.test_lists().candidates[1] == ("s", "t", "u")
+    assert list(data.images("test/right")) == ["r", "s", "t"]
+    (folder / "train/left/a.jpg").unlink()
+    with pytest.raises(UserError, match="no training pair has two images that can be read\n"):
+        Competition(folder, frozenset({"train/left/b"})).train_pairs()
+
+
+def test_an_id_that_is_none_is_an_error_even_where_an_absent_image_is_not(folder: Path) -> None:
+    (folder / "train.csv").write_text(TRAIN + "../x,z\n")
+    with pytest.raises(UserError, match=r"line 5: '\.\./x' is not an id"):
+        Competition(folder, frozenset()).train_pairs()
+
+
+def test_an_id_is_found_in_either_normal_form_and_its_own_comes_first(folder: Path) -> None:
+    one, two = "\u00e9", "e\u0301"
+    (folder / "train/left" / f"{two}.jpg").touch()
+    images = Competition(folder).images("train/left")
+    assert images[one] == images[two] == f"train/left/{two}.jpg"
+    assert one in images
+    assert "e" not in images
+    assert images.get("e") is None
+    assert len(images) == 4
+    (folder / "train/left" / f"{one}.jpg").touch()
+    images = Competition(folder).images("train/left")
+    assert [images[one], images[two]] == [f"train/left/{one}.jpg", f"train/left/{two}.jpg"]

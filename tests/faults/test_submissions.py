@@ -140,7 +140,7 @@ REFUSED: list[tuple[str, Change, str]] = [
         "header",
     ),
     ("a submission in UTF-16 is refused", lambda data: data.decode().encode("utf-16"), "UTF-8"),
-    ("bytes are refused", lambda data: data[:50] + bytes(range(256)), "UTF-8"),
+    ("a submission of bytes is refused", lambda data: data[:50] + bytes(range(256)), "UTF-8"),
     ("a submission that is cut off is refused", lambda data: data[: len(data) // 2], "cells where the header has 21"),
     ("a quote that is not closed is refused", lambda data: data + b'"', "line 22"),
     (

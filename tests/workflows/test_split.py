@@ -8,7 +8,7 @@ from tlk.data.folds import Folds, assign_folds
 from tlk.errors import UserError
 from tlk.recipe import load_recipe
 from tlk.recipe_schema import Recipe
-from tlk.workflows.split import split_pairs
+from tlk.workflows.split import Split, split_pairs
 
 PAIRS = 300
 GROUP = np.concatenate([np.repeat(np.arange(20), 5), np.arange(20, 220)])  # twenty groups of five, the rest alone
