@@ -61,6 +61,8 @@ def test_training_goes_on_without_the_pairs_and_all_others_keep_their_folds(
     assert len(after) == 107
     assert after.items() <= before.items()
     works(["eval", "left"])
+    works(["report", "left", "--out", "report.html"])
+    assert "Without pictures" not in Path("report.html").read_text()
     works(["predict", "left"])  # whose own images are all good
     works(["check-submission", "submissions/left.csv"])
 

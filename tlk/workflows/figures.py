@@ -17,6 +17,7 @@ from tlk.workflows.progress import Reporter
 from tlk.workflows.report_curves import LOSSES, SHARES, Measure, stages
 from tlk.workflows.report_runs import ReportedRun
 from tlk.workflows.run import Run, find_run
+from tlk.workflows.skip_bad import as_trained
 from tlk.workflows.workspace import Workspace
 
 
@@ -28,7 +29,8 @@ def write_figures(workspace: Workspace, names: Sequence[str], folder: Path, repo
     Raises:
         UserError: there is no such run, it is damaged, or the folder cannot be written to.
     """
-    pictures = open_pictures(workspace, reporter)
+    first = [find_run(workspace.runs, name).manifest() for name in names[:1]]
+    pictures = open_pictures(as_trained(workspace, first[0]) if first else workspace, reporter)
     written = []
     with reporter.track("figures") as progress:
         for number, name in enumerate(names):

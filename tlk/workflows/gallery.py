@@ -77,7 +77,7 @@ def _has_face(workspace: Workspace, run: Run, oof: OutOfFold, reporter: Reporter
     """Return `(n, 2)` booleans: whether each pair's left and right image has a face."""
     from tlk.embeddings.faces import FaceDetector
 
-    competition = as_trained(workspace, run).competition()
+    competition = as_trained(workspace, run.manifest()).competition()
     pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
     if (

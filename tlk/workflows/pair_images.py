@@ -104,7 +104,7 @@ def _is_of(run: Run, workspace: Workspace) -> bool:
     """Return whether the run was trained on the very images of the data."""
     from tlk.workflows.manifest import describe_data
 
-    competition = as_trained(workspace, run).competition()
+    competition = as_trained(workspace, run.manifest()).competition()
     pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
     paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
     own = describe_data(competition.name, paths, reader.keys(paths))["fingerprint"]

@@ -17,6 +17,7 @@ from tlk.report.thumbnails import encode, reduce
 from tlk.workflows.manifest import describe_data
 from tlk.workflows.progress import Reporter
 from tlk.workflows.report_runs import ReportedRun
+from tlk.workflows.skip_bad import as_trained
 from tlk.workflows.workspace import Workspace
 
 Data = Competition | Collection
@@ -65,6 +66,8 @@ class Album:
 
 def make_album(workspace: Workspace, runs: Sequence[ReportedRun], reporter: Reporter) -> tuple[Album, list[str]]:
     """Return the pictures of the runs' pairs, and notes on those that there are none for, and why."""
+    if runs:
+        workspace = as_trained(workspace, runs[0].manifest)
     try:
         data: Data = Collection(workspace.data) if is_collection(workspace.data) else workspace.competition()
         reader = workspace.reader(data, passes=1)

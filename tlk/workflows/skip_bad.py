@@ -19,7 +19,6 @@ from tlk.data.reader import ImageReader
 from tlk.errors import UserError
 from tlk.processes import rank
 from tlk.workflows.progress import Reporter
-from tlk.workflows.run import Run
 from tlk.workflows.workspace import Workspace
 
 Images = dict[str, Sequence[str]]  # folder → ids
@@ -116,9 +115,9 @@ def as_begun(workspace: Workspace, inputs: dict[str, Any]) -> Workspace:
     return replace(workspace, without=frozenset(json.loads(inputs[_KEY]))) if _KEY in inputs else workspace
 
 
-def as_trained(workspace: Workspace, run: Run) -> Workspace:
-    """Return the workspace that a run was trained in."""
-    names = run.manifest()["data"].get(_KEY)
+def as_trained(workspace: Workspace, manifest: dict[str, Any]) -> Workspace:
+    """Return the workspace that the run with a manifest was trained in: without what it went without."""
+    names = manifest["data"].get(_KEY)
     return replace(workspace, without=frozenset(names)) if names else workspace
 
 
