@@ -31,7 +31,9 @@ def train() -> object:
 
 
 def predict() -> object:
-    return tlk.predict(Run(Path("kept/a")), "d", out="x.csv", device="cpu", matching=False, known_pairs=True)
+    return tlk.predict(
+        Run(Path("kept/a")), "d", out="x.csv", device="cpu", matching=False, known_pairs=True, skip_bad=True
+    )
 
 
 def search() -> object:
@@ -41,7 +43,7 @@ def search() -> object:
 CASES: dict[str, tuple[list[str], Callable[[], object], str]] = {
     "train": (TRAIN, train, "tlk.workflows.train.train"),
     "bare train": (["train"], tlk.train, "tlk.workflows.train.train"),
-    "predict": ([*PREDICT, "--known-pairs"], predict, "tlk.workflows.predict.predict"),
+    "predict": ([*PREDICT, "--known-pairs", "--skip-bad"], predict, "tlk.workflows.predict.predict"),
     "bare predict": (["predict"], tlk.predict, "tlk.workflows.predict.predict"),
     "eval": (
         ["eval", "a", "--topk", "3", "--runs", "kept"],

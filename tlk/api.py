@@ -166,6 +166,7 @@ def predict(
     runs: Place | None = None,
     matching: bool | None = None,
     known_pairs: bool | None = None,
+    skip_bad: bool = False,
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> "Prediction":
@@ -177,7 +178,7 @@ def predict(
     from tlk.workflows.predict import predict as work
 
     workspace = _beside(_workspace(data, runs), run)
-    return work(workspace, _name(run), _path(out), device, reporter or Console(), matching, known_pairs)
+    return work(workspace, _name(run), _path(out), device, reporter or Console(), matching, known_pairs, skip_bad)
 
 
 def evaluate(

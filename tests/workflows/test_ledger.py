@@ -18,7 +18,6 @@ from tlk.files import write_json, write_text
 from tlk.tables import parse_table
 from tlk.workflows.ledger import LEDGER, read_ledger, record_prediction, record_score, state_of
 from tlk.workflows.ledger_rows import HEADER, Entry, format_ledger, parse_ledger
-from tlk.workflows.list_scores import Lists, Scored
 from tlk.workflows.predict import predict
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import Run
@@ -99,10 +98,10 @@ def test_what_saw_the_test_half_or_has_no_matched_number_says_so(run: Run) -> No
 def test_every_prediction_is_entered_as_it_is_reached_from_the_ledger(
     run: Run, competition_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def scored(run: Run, lists: Lists, *rest: object) -> Scored:
-        return Scored(np.random.default_rng(0).normal(size=lists.rows.shape), 1)
+    def scored(gaps: np.ndarray, *rest: object) -> tuple[np.ndarray, int]:
+        return np.random.default_rng(0).normal(size=gaps.shape), 1
 
-    monkeypatch.setattr("tlk.workflows.predict.score_lists", scored)
+    monkeypatch.setattr("tlk.workflows.predict.score_around", scored)
     workspace = Workspace.here(competition_folder)
     done = predict(workspace, None, None, "cpu", Silent())
     predict(workspace, None, Path("mine.csv"), "cpu", Silent())

@@ -53,8 +53,9 @@ def predict(
     reporter: Reporter,
     matching: bool | None = None,
     known_pairs: bool | None = None,
-    enter: bool = True,
     skip_bad: bool = False,
+    *,
+    enter: bool = True,
 ) -> Prediction:
     """Score every test list, write the submission and, unless it is not to `enter` there, a row of the ledger.
 
