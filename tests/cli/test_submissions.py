@@ -50,3 +50,25 @@ def test_faults_end_in_a_message(
         assert told.startswith("error: ")
         assert message in told
         assert len(told.splitlines()) <= 3
+
+
+@pytest.mark.slow
+def test_a_prediction_that_is_written_elsewhere_is_listed_and_answered(
+    competition_folder: Path,
+    workspace_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TLK_DATA", str(competition_folder))
+    assert run(["train", "thumbnail"]) == 0
+    for out in ("mine.csv", "deep/mine.csv", "submissions/mine.csv"):
+        assert run(["predict", "--out", out]) == 0
+    assert run(["submissions", "record", "deep/mine.csv", "--public", ".5"]) == 0
+    capsys.readouterr()
+    assert run(["submissions", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["file"], row["public"], row["state"]) for row in rows] == [
+        ("../mine.csv", None, "there"),
+        ("../deep/mine.csv", 0.5, "there"),
+        ("mine.csv", None, "there"),
+    ]

@@ -148,8 +148,6 @@ def _content(file: Path) -> str | None:
     if not file.is_file():  # a pipe, or a device, has no end
         return None
     try:
-        if not file.is_file():  # a pipe would never end
-            return None
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:

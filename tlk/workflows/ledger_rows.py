@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from pathlib import PurePath
 from typing import Any
 
 from tlk.errors import UserError, printable
@@ -108,13 +107,6 @@ def _name(cell: str) -> str:
     return _text(cell)
 
 
-def _file(cell: str) -> str:
-    name = _name(cell)
-    if PurePath(name).name != name:
-        raise ValueError("the name of a file beside the ledger")
-    return name
-
-
 def _content(cell: str) -> str:
     if re.fullmatch("[0-9a-f]{64}", cell) is None:
         raise ValueError("64 digits from 0 to f")
@@ -146,7 +138,7 @@ def _time(cell: str) -> str:
 
 
 _READ: dict[str, Callable[[str], Any]] = {
-    "file": _file,
+    "file": _name,
     "sha256": _content,
     **dict.fromkeys(("run", "recipe", "data"), _name),
     **dict.fromkeys(("top_2", "low", "high", "public", "private"), _share),
