@@ -1,5 +1,6 @@
 """Full and read-only places: exit code 2, what and where is said, what was there stays, no half of anything is left."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def refuse(start: Start, folder: Path, *arguments: str) -> str:
     """Run a command that must end with exit code 2 and a cure, and change nothing; return what it said."""
     before = contents(folder)
     code, said = tell(start, folder, *arguments)
-    message = said[said.rindex("error: ") :] if "error: " in said else said
+    message = re.split(r"^(?=error: )", said, flags=re.MULTILINE)[-1]
     assert code == 2, said
     assert 2 <= len(message.splitlines()) <= 3, said
     assert "bug" not in message
@@ -99,7 +100,7 @@ def refuse(start: Start, folder: Path, *arguments: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    ours = ("stdout.txt", "stderr.txt", "changes.txt")
+    ours = ("stdout.txt", "stderr.txt", "changes.txt", "sources.json")  # the last one learns that the data were copied
     names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in ours]
     return {str(name): (folder / name).read_bytes() for name in names if name.parts[0] != "data"}
 
@@ -108,7 +109,6 @@ WRITERS: dict[str, tuple[str, list[str], int]] = {  # where the full disk is, th
     "train: the run": ("small", ["train", "network.toml", "--runs", "small"], 200_000),
     "train: the first file": ("small", ["train", "thumbnail", "--runs", "small"], 0),
     "train: out-of-fold": ("small", ["train", "thumbnail", "--runs", "small"], 60_000),
-    "train: the folds": ("folds", ["train", "thumbnail", "--folds", "folds/new.csv"], 0),
     "folds": ("folds", ["folds", "--out", "folds/new.csv", "--seed", "3"], 0),
     "embed: the vectors": (".tlk", ["embed", "--recipe", "descriptors"], 50_000),
     "embed: the exported network": (".tlk", ["embed", "--backbone", "local-dir:weights"], 20_000),

@@ -25,7 +25,7 @@ source = "made for this test"
 pixels = { size = 16 }
 model = { name = "convnet", filters = [4], kernels = [3], dense = [8] }
 loss = { name = "triplet" }
-training = { epochs = 60, batch_size = 16, patience = 60 }
+training = { epochs = 6, batch_size = 8, patience = 6 }
 """
 
 
@@ -65,8 +65,11 @@ def loaded(process: subprocess.Popen[str], library: str) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux shows what a process has loaded")
-@pytest.mark.parametrize("library", ["_elementtree", "_multiarray_umath", "libtorch_cpu", "libtorch_python"])
+@pytest.mark.parametrize("library", ["_random", "_multiarray_umath", "libtorch_cpu", "libtorch_python"])
 def test_in_an_import(library: str, here: Path) -> None:
+    """The first one is loaded before there is a command, the second one drops an interruption now and then."""
+    if library in sys.builtin_module_names:
+        pytest.skip("this Python has it built in")
     process = start("train", "thumbnail")
     assert interrupt_when(process, lambda: loaded(process, library)) == f"{INTERRUPTED}\n"
     assert not Path("runs").exists()
@@ -120,7 +123,7 @@ def test_on_a_terminal_in_a_progress_bar(here: Path) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 130
     text = shown.decode()
-    assert text.endswith(f"\r\n{INTERRUPTED}\r\n")
+    assert re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", text).endswith(f"\r\n{INTERRUPTED}\r\n")
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
     assert "Traceback" not in text
     assert json.loads(Path("runs/network.partial/inputs.json").read_text())

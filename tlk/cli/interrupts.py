@@ -7,9 +7,11 @@ turns it into an error of its own.
 import _thread
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 
+_MAIN = threading.main_thread().ident or 0
 _AGAIN = 1.0  # seconds until an interruption that had no effect is repeated
 _pressed = _repeated = _over = False
 
@@ -48,7 +50,10 @@ def _repeat() -> None:
     while not _over:
         time.sleep(_AGAIN)
         _repeated = True
-        _thread.interrupt_main()
+        if hasattr(signal, "pthread_kill"):  # which also wakes who waits
+            signal.pthread_kill(_MAIN, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
 
 
 def _is_on_its_way() -> bool:

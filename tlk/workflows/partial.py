@@ -12,7 +12,7 @@ from tlk.files import require_folder, write_json
 from tlk.locks import is_in_use, owned
 from tlk.recipe_schema import AnyRecipe
 from tlk.temporary import discard
-from tlk.workflows.checksums import write_checksums
+from tlk.workflows.checksums import CHECKSUMS, write_checksums
 from tlk.workflows.recover import recover
 from tlk.workflows.run import Run
 from tlk.workflows.run_names import INPUTS, OLD, PARTIAL, is_run_name
@@ -78,6 +78,7 @@ def open_partial(
     with owned(run.folder) as mine:
         if not mine:
             raise _busy(run.folder)
+        (run.folder / CHECKSUMS).unlink(missing_ok=True)  # of one that was killed at its end
         if (run.folder / INPUTS).exists():
             _require_same(run, recipe, inputs)
         else:
