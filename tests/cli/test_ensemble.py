@@ -13,6 +13,7 @@ import pytest
 from tlk.cli.main import run
 from tlk.workflows import ensemble as ensembles
 from tlk.workflows import train_folds
+from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.run import Run
 from tlk.workflows.sampled_lists import SampledLists
@@ -172,6 +173,7 @@ def test_what_cannot_be_blended_is_said(workspace: Path, capsys: pytest.CaptureF
         ("descriptors", "thumbnail", "--run", "cut"): "take --overwrite, or another name",  # it cannot be resumed
     }
     (workspace / "runs" / "cut.partial").mkdir()
+    (workspace / "runs" / "cut.partial" / "inputs.json").write_text("{}")
     before = sorted(workspace.rglob("*"))
     for words, message in cases.items():
         capsys.readouterr()
@@ -209,6 +211,7 @@ def test_a_damaged_ensemble_is_said(
 ) -> None:
     assert run(["ensemble", "descriptors", "thumbnail", "--weights", "equal"]) == 0
     path = workspace / "runs/ensemble/ensemble.json"
+    path.with_name(CHECKSUMS).unlink()  # else anything that has changed is only that
     text = damage(path.read_text())
     path.unlink() if text is None else path.write_text(text)
     for words in (["eval", "ensemble"], ["predict", "ensemble"], ["ensemble", "ensemble", "descriptors"]):

@@ -11,6 +11,7 @@ from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.verification import best_threshold
 from tlk.workflows.blend import Blend
+from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.compare import Compared, compare
 from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold, unit_of
@@ -239,6 +240,7 @@ TOLD = {
 
 def test_of_a_collection_its_validation_pairs_speak(workspace: Workspace) -> None:
     run = Run(workspace.runs / "thumbnail")
+    (run.folder / CHECKSUMS).unlink()  # made by hand from here on
     write_json(run.folder / VERIFICATION, TOLD)
     known = KnownScores.of(run)
     assert (known.threshold, known.accuracy, known.curve.share) == (0.4, 0.75, 0.25)
@@ -254,6 +256,7 @@ def test_a_blend_s_numbers_of_a_collection_are_in_units_of_its_members(workspace
     """There the threshold is of the weighted sum over the deviations, as the pairs were scored."""
     run = Run(workspace.runs / "blend")
     plain, unit = TOLD["quantiles"], unit_of(run)
+    (run.folder / CHECKSUMS).unlink()  # made by hand from here on
     write_json(run.folder / VERIFICATION, TOLD)
     known = KnownScores.of(run)
     np.testing.assert_allclose(known.matched * unit, plain["matched"])

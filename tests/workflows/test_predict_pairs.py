@@ -18,6 +18,7 @@ from tlk.scoring.similarity import COSINE, Scorer
 from tlk.verification import roc_auc
 from tlk.workflows import pair_scores, run_models
 from tlk.workflows import predict_pairs as module
+from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.data_painters import make_painters
 from tlk.workflows.data_pairs import PairOptions, make_pairs
 from tlk.workflows.pair_parts import write_parts
@@ -260,7 +261,7 @@ def test_pairs_of_absent_images_get_the_share_of_matches(workspace: Workspace) -
 )
 def test_faults_are_said_and_nothing_is_written(given: dict[str, str], message: str, workspace: Workspace) -> None:
     for name in ("lists", "older", "falling"):
-        shutil.copytree("runs/plain", f"runs/{name}")
+        shutil.copytree("runs/plain", f"runs/{name}", ignore=shutil.ignore_patterns(CHECKSUMS))
     Path("runs/lists/verification.json").unlink()
     told = json.loads(Path("runs/plain/verification.json").read_text())
     Path("runs/falling/verification.json").write_text(
@@ -283,7 +284,7 @@ def test_faults_are_said_and_nothing_is_written(given: dict[str, str], message: 
 
 
 def rated(name: str, auc: float | None, data: str = "painters") -> None:
-    shutil.copytree("runs/plain", f"runs/{name}")
+    shutil.copytree("runs/plain", f"runs/{name}", ignore=shutil.ignore_patterns(CHECKSUMS))
     told = json.loads(Path(f"runs/{name}/verification.json").read_text())
     told["pairs"]["all"]["auc"] = auc
     Path(f"runs/{name}/verification.json").write_text(json.dumps(told))

@@ -14,6 +14,7 @@ import pytest
 from tlk.data.competition import Competition
 from tlk.errors import UserError
 from tlk.report.blocks import Table
+from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.progress import Silent
 from tlk.workflows.report import ReportOptions, report
@@ -254,6 +255,7 @@ def test_a_damaged_run_is_an_error_when_named_and_left_out_when_not(workspace: W
     (runs / "learned" / "history.csv").write_text("fold,stage\n0,training\n")
     with pytest.raises(UserError, match=r"history\.csv"):
         learning_curves([ReportedRun.read(Run(runs / "learned"))])
+    (runs / "learned" / CHECKSUMS).unlink()
     (runs / "learned" / "metrics.json").write_text("{}")
     notes = Notes()
     done = report(here, [], ReportOptions(tmp_path / "r.html"), notes)
