@@ -129,6 +129,13 @@ def test_equal_differences_of_two_runs_have_no_width(difference: float) -> None:
     assert paired_interval(np.full(10, difference)) == (difference, difference)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 2.0**-40, 2.0**40, 1e160, 5e307])
+def test_standardise_takes_scores_of_any_scale(scale: float) -> None:
+    scores = np.array([[0.0, 1.0, 3.0], [-1.0, 2.0, 0.5]])
+    np.testing.assert_allclose(standardise(scores * scale), standardise(scores), rtol=1e-12)
+    assert np.array_equal(standardise(scores * 2.0**40), standardise(scores))  # to the last digit
+
+
 def test_standardise_gives_each_row_mean_0_and_deviation_1() -> None:
     scores = np.random.default_rng(0).normal(3, 5, (4, 7))
     result = standardise(scores)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tlk.errors import printable
+
 
 class Console:
     """A reporter for people: everything on stderr, progress bars only on a terminal and in a notebook."""
 
     def note(self, text: str) -> None:
         """Print one line."""
-        print(text, file=sys.stderr, flush=True)
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)  # names in it come from files
 
     @contextmanager
     def track(self, what: str) -> Iterator[Callable[..., None]]:
