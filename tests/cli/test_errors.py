@@ -266,6 +266,7 @@ def test_a_name_that_is_taken(data: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run(["train", "thumbnail", "--run", "mine"]) == 0
     refuse(["train", "thumbnail", "--run", "mine"], capsys, "'mine' exists", "take --overwrite, or another name")
     Path("runs/mine").rename("runs/mine.partial")
+    Path("runs/mine.partial/inputs.json").write_text("{}")  # without it nothing could be resumed
     refuse(["train", "thumbnail", "--run", "mine"], capsys, "unfinished", "take --resume, --overwrite, or another name")
 
 

@@ -38,10 +38,10 @@ def competition(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", AWAY)
 def test_ids_of_a_competition(name: str, competition: Path) -> None:
     (competition / "train.csv").write_text(f'left,right\na,b\n"{name}",a\n')
-    with pytest.raises(UserError, match=r"train\.csv: .* is not an id"):
+    with pytest.raises(UserError, match=r"train\.csv, line 3: .* is not an id"):
         Competition(competition).train_pairs()
     (competition / "test_candidates.csv").write_text(f'left,c0,c1\na,b,"{name}"\n')
-    with pytest.raises(UserError, match=r"test_candidates\.csv: .* is not an id"):
+    with pytest.raises(UserError, match=r"test_candidates\.csv, line [0-9]+: .* is not an id"):
         Competition(competition).test_lists()
 
 
