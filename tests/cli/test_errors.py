@@ -267,6 +267,7 @@ def test_a_name_that_is_taken(data: Path, capsys: pytest.CaptureFixture[str]) ->
     refuse(["train", "thumbnail", "--run", "mine"], capsys, "'mine' exists", "take --overwrite, or another name")
     Path("runs/mine").rename("runs/mine.partial")
     Path("runs/mine.partial/inputs.json").write_text("{}")  # without it nothing could be resumed
+    Path("runs/mine.partial/SHA256SUMS").unlink()
     refuse(["train", "thumbnail", "--run", "mine"], capsys, "unfinished", "take --resume, --overwrite, or another name")
 
 

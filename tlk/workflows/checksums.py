@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from tlk.errors import UserError, damaged_run
@@ -22,14 +21,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_checksums(folder: Path, besides: Sequence[str] = ()) -> None:
+def write_checksums(folder: Path) -> None:
     """Write down the checksums of a run's files; the members of an ensemble have their own.
 
     Raises:
         UserError: a file cannot be read, or the folder cannot be written to.
     """
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    chosen = sorted(path.as_posix() for path in files if _is_own(path) and path.name not in (*besides, CHECKSUMS))
+    chosen = sorted(path.as_posix() for path in files if _is_own(path))
     try:
         lines = [f"{sha256_of(folder / name)}  {name}\n" for name in chosen]
     except OSError as error:
