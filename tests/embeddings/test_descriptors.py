@@ -128,3 +128,13 @@ def test_a_silhouette_is_a_shape_whatever_its_colours() -> None:
     two = DESCRIPTORS["silhouette"](disc((20, 20, 20), (200, 220, 180)))
     np.testing.assert_allclose(one, two)
     assert 0.05 < one.mean() < 0.2
+
+
+@pytest.mark.parametrize("shade", [0, 90, 255])
+@pytest.mark.parametrize("shape", [(64, 64, 3), (1, 1, 3), (1, 300, 3), (300, 2, 3)])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_of_one_shade_has_a_finite_descriptor(name: Descriptor, shape: tuple[int, ...], shade: int) -> None:
+    """Whatever its size: the same as that of a larger one, so that such pictures are alike."""
+    described = DESCRIPTORS[name](np.full(shape, shade, np.uint8))
+    assert np.isfinite(described).all()
+    np.testing.assert_allclose(described, DESCRIPTORS[name](np.full((200, 200, 3), shade, np.uint8)), atol=1e-4)

@@ -142,3 +142,9 @@ def test_a_loss_over_classes_is_that_of_the_classes_that_are_known(
     assert known.accuracy is None
     if size == 1:  # no pair shares its batch
         assert all_of_them.loss == pytest.approx(known.loss, rel=0.2)
+
+
+def test_a_single_pair_is_always_found(embedded: Make, accelerator: Accelerator, linear: Linear) -> None:
+    one, loss = embedded(1), Triplet(TripletParameters())
+    scores = validate(Embeddings(linear), lambda a, p, n: loss(a, p, p), one, one, 16, False, 0, accelerator)
+    assert scores.top_2 == 1
