@@ -150,6 +150,7 @@ def test_an_ensemble_with_a_constant_member_is_the_other_one(data: Path, workspa
     noise = 1e-8 * np.random.default_rng(0).normal(size=values["gallery"].shape)  # the rounding of a collapsed model
     values["queries"] = values["gallery"] = (np.eye(1, values["gallery"].shape[1]) + noise).astype(np.float32)
     np.savez(flat / "oof.npz", **values)
+    (flat / "SHA256SUMS").unlink()  # it tells of the former file
     assert run(["ensemble", "descriptors", "flat"]) == 0
     told = json.loads((workspace_folder / "runs" / "ensemble" / "contributions.json").read_text())["members"]
     assert {row["run"]: row["kept"] for row in told} == {"descriptors": True, "flat": False}
