@@ -52,7 +52,9 @@ def test_pairs_fall_into_strata_by_their_faces(oof: OutOfFold, monkeypatch: pyte
 
     competition = Competition(Workspace.here().data)
     pairs = competition.train_pairs()
-    images = competition.images("train/left") | {f"right {k}": v for k, v in competition.images("train/right").items()}
+    images = dict(competition.images("train/left")) | {
+        f"right {k}": v for k, v in competition.images("train/right").items()
+    }
     assert len(images) == 2 * len(pairs)
     monkeypatch.setattr(faces.FaceDetector, "prepare", lambda self, image: int(image[:8, :8].mean() > 128))
     row = evaluate_gallery(Workspace.here(), "thumbnail", True, Silent())
