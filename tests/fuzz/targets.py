@@ -6,6 +6,7 @@ is accepted has to be what it claims to be: it survives being written and read a
 
 import atexit
 import io
+import os
 import shutil
 import tempfile
 import tomllib
@@ -196,7 +197,7 @@ def _require(kept: bool, promise: str) -> None:
 def _scratch() -> Path:
     """Return a folder of this process's own, in memory where there is such a place."""
     memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="tlk-fuzz-", dir=memory if memory.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="tlk-fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

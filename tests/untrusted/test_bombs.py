@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +16,7 @@ from tlk.data.images import MAX_PIXELS, decode_image
 from tlk.errors import UserError
 from tlk.files import write_json
 from tlk.recipe import load_recipe
+from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.run import Run
 from tlk.workflows.workspace import Workspace
 
@@ -149,6 +151,13 @@ def test_settings(setting: str) -> None:
         load_recipe("adapter", [setting])
     assert len(str(caught.value).split("\n")) <= 3
     assert len(str(caught.value)) < 2000
+
+
+def test_out_of_fold_results_that_would_unpack_to_more_than_the_file_has(tmp_path: Path) -> None:
+    fields = OutOfFold.__dataclass_fields__
+    np.savez_compressed(tmp_path / "oof.npz", **dict.fromkeys(fields, np.zeros(1_000_000)))
+    with pytest.raises(UserError, match=r"cannot read .*oof\.npz: it is packed, as no run's is"):
+        OutOfFold.read(tmp_path / "oof.npz")
 
 
 def test_numbers_that_are_none_are_no_numbers_of_a_run(tmp_path: Path) -> None:

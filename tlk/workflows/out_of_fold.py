@@ -95,6 +95,8 @@ class OutOfFold:
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                if any(info.compress_type for info in arrays.zip.infolist()):  # what `write` writes grows no larger
+                    raise ValueError("it is packed, as no run's is")
                 values = {name: arrays[name] for name in cls.__dataclass_fields__}
             _require_arrays(values)
         except Exception as error:  # a damaged zip raises whatever its reader trips over
