@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tlk.errors import UserError, damaged_run
 from tlk.files import write_text
+from tlk.workflows.run_names import INPUTS
 
 CHECKSUMS = "SHA256SUMS"
 _KINDS = (".csv", ".json", ".npz", ".safetensors", ".toml")  # a tracker still writes to its own files
@@ -21,14 +23,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_checksums(folder: Path) -> None:
+def write_checksums(folder: Path, besides: Sequence[str] = ()) -> None:
     """Write down the checksums of a run's files; the members of an ensemble have their own.
 
     Raises:
         UserError: a file cannot be read, or the folder cannot be written to.
     """
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    chosen = sorted(path.as_posix() for path in files if _is_own(path))
+    chosen = sorted(path.as_posix() for path in files if _is_own(path) and path.name not in (*besides, CHECKSUMS))
     try:
         lines = [f"{sha256_of(folder / name)}  {name}\n" for name in chosen]
     except OSError as error:
@@ -39,10 +41,11 @@ def write_checksums(folder: Path) -> None:
 def require_whole(folder: Path, path: Path, sha256: str | None = None) -> None:
     """Raise a UserError unless a file of a run is what it was when the run was completed.
 
-    `sha256` is the file's, if that is known already. A run on its way has no checksums, nor has one of former times.
+    `sha256` is the file's, if that is known already. A run on its way may change, and one of former times has no
+    checksums.
     """
     listing = folder / CHECKSUMS
-    if not listing.exists():
+    if not listing.exists() or (folder / INPUTS).exists():
         return
     try:
         known = dict(map(_parse, listing.read_bytes().splitlines()))

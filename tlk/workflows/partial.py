@@ -99,7 +99,7 @@ def complete(run: Run, place: Path) -> Run:
     Raises:
         UserError: the folder of the runs cannot be written to.
     """
-    write_checksums(run.folder)
+    write_checksums(run.folder, besides=(INPUTS,))
     old = place.with_name(f".{place.name}{OLD}")
     try:
         if os.path.lexists(place):
