@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,8 +83,7 @@ def open_partial(
         if (run.folder / INPUTS).exists():
             _require_same(run, recipe, inputs)
         else:
-            run.write_recipe(recipe)
-            write_json(run.folder / INPUTS, inputs)
+            _begin(run, recipe, inputs)
         yield run
 
 
@@ -116,6 +116,15 @@ def complete(run: Run, place: Path) -> Run:
 def partial_of(place: Path) -> Path:
     """Return the folder that a run grows in."""
     return place.with_name(place.name + PARTIAL)
+
+
+def _begin(run: Run, recipe: AnyRecipe, inputs: dict[str, str]) -> None:
+    try:
+        run.write_recipe(recipe)
+        write_json(run.folder / INPUTS, inputs)
+    except UserError:  # a full disk: nothing has come about
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def _claim(folder: Path) -> None:
