@@ -144,7 +144,7 @@ def moved_to_a_disk(folder: Path, tmp_path: Path) -> Iterator[Path]:
     """Move what lies in a folder to a small disk that is mounted in its place."""
     if folder.exists():
         folder.rename(tmp_path / "former")
-    with mounted(folder, "16m"):
+    with mounted(folder, "64m"):
         if (tmp_path / "former").exists():
             shutil.copytree(tmp_path / "former", folder, dirs_exist_ok=True)
         yield folder

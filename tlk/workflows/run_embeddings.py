@@ -1,6 +1,8 @@
 """What a run's models make of images, kept in the store like any other view: a second prediction computes nothing."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,14 +34,16 @@ class RunEmbeddings:
         self._keys = keys
         self._workspace = workspace
         self._store = workspace.store()
+        self._again: Callable[[], None] | None = None
         self.views = views_of(run)
 
     def compute(self, reader: ImageReader, device: str, reporter: Reporter) -> None:
-        """Let the models embed what the store lacks of the images.
+        """Let the models embed what the store lacks of the images, now and when some of it turns out damaged.
 
         Raises:
             UserError: a backbone or a model is not what the run was trained with.
         """
+        self._again = partial(self.compute, reader, device, reporter)
         paths = [self._paths[i] for i in self._store.lacking(self.views, self._keys)]
         for start in range(0, len(paths), _TOGETHER):
             from tlk.workflows.run_models import embed_with_models
@@ -54,7 +58,11 @@ class RunEmbeddings:
         Raises:
             UserError: what was stored has been damaged meanwhile.
         """
-        vectors = self._store.read(view, self._keys if images is None else self._keys[images])
+        keys = self._keys if images is None else self._keys[images]
+        vectors = self._store.read(view, keys)
+        if vectors is None and self._again is not None:
+            self._again()
+            vectors = self._store.read(view, keys)
         if vectors is None:
             what = f"what {view.name} had in {self._store.folder} was damaged and has been removed"
             raise UserError(f"{what}\nrun the same command again: it is made anew")
