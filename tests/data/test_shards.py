@@ -11,6 +11,7 @@ import pytest
 
 from tlk.data.shards import KEY, Shards, checksum, row_checksums
 from tlk.errors import UserError
+from tlk.files import replacing
 
 
 def keys(*numbers: int) -> np.ndarray:
@@ -374,3 +375,35 @@ def test_the_checksums_of_rows_are_those_of_each(shape: tuple[int, ...]) -> None
     array = np.random.default_rng(0).normal(size=shape).astype(np.float16)
     assert row_checksums(array) == [checksum(row.reshape(-1)) for row in array]
     assert row_checksums(array[::-1]) == row_checksums(array)[::-1]
+
+
+def test_a_key_that_has_changed_in_an_index_is_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its rows would only be made anew, and nobody would hear of a disk that loses bits."""
+    append(Shards(tmp_path, np.uint8), 1, 2)
+    path = only(tmp_path, "index")
+    changed = bytearray(path.read_bytes())
+    changed[-30] ^= 1  # in a record
+    path.write_bytes(changed)
+    assert Shards(tmp_path, np.uint8).find(keys(1, 2)).tolist() == [[-1, -1]] * 2
+    assert "is damaged (a checksum does not match)" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shard_of_former_times_has_no_checksum_of_its_index(tmp_path: Path) -> None:
+    append(Shards(tmp_path, np.uint8), 1)
+    for kind in ("data", "index"):
+        only(tmp_path, kind).rename(tmp_path / f"{'0' * 32}.{kind}.npy")
+    assert content(Shards(tmp_path, np.uint8), 1) == [1] * 4
+
+
+def test_data_without_an_index_go_with_the_next_shard_unless_it_is_being_written(tmp_path: Path) -> None:
+    append(Shards(tmp_path, np.uint8), 1)
+    only(tmp_path, "index").unlink()
+    orphan = only(tmp_path, "data")
+    name = f"{'0' * 32}-01234567"
+    with replacing(tmp_path / f"{name}.index.npy"):
+        (tmp_path / f"{name}.data.npy").write_bytes(b"")
+        append(Shards(tmp_path, np.uint8), 2)
+        assert not orphan.exists()
+        assert (tmp_path / f"{name}.data.npy").exists()
+    assert content(Shards(tmp_path, np.uint8), 2) == [2] * 4
