@@ -112,17 +112,17 @@ def _folder() -> Any:
     return resources.files("tlk") / "recipes"
 
 
-def _tuples(value: Any) -> Any:
-    """Turn lists into tuples: a recipe does not change.
+def _tuples(value: Any, key: str = "") -> Any:
+    """Turn lists into tuples, of what stands at `key`: a recipe does not change.
 
     Raises:
         OverflowError: a whole number has more than the 64 bits that TOML gives it; of too many digits none is printed.
     """
     if isinstance(value, int) and value.bit_length() > 63:
-        raise OverflowError("a whole number is larger than any that TOML knows")
+        raise OverflowError(f"{key}: a whole number is larger than any that TOML knows")
     if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+        return {name: _tuples(item, f"{key}.{name}".lstrip(".")) for name, item in value.items()}
+    return tuple(_tuples(item, key) for item in value) if isinstance(value, list) else value
 
 
 def _apply(document: dict[str, Any], setting: str) -> None:
