@@ -160,7 +160,6 @@ def moved_to_a_disk(folder: Path, tmp_path: Path) -> Iterator[Path]:
         ("submissions", ["predict", "thumbnail"]),
         (".tlk", ["embed", "--backbone", "local-dir:weights"]),
         (".tlk", ["predict", "other"]),
-        (".tlk", ["cache", "--prune"]),
         ("folds", ["folds", "--out", "folds/new.csv"]),
         ("small", ["report", "--out", "small/report.html"]),
     ],
@@ -179,6 +178,7 @@ def test_a_place_that_is_only_read(
 def test_all_that_is_needed_can_be_read_from_places_that_are_only_read(
     server: Start, place: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "runs").mkdir()
     with moved_to_a_disk(place / ".tlk", tmp_path) as cache, moved_to_a_disk(place / "runs", tmp_path / "runs") as runs:
         for folder in (cache, runs):
             subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
@@ -208,7 +208,9 @@ def test_a_full_disk_for_temporary_files(
 
 PYTHON = [sys.executable]
 FAILING = """
+import os, tempfile
 from tlk.cli import main
+tempfile.tempdir = os.environ["TMPDIR"]  # it would look for another place by itself
 def fail(*arguments, **options):
     raise RuntimeError("a fault")
 main.app = fail
