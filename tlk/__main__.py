@@ -1,11 +1,17 @@
-"""`python -m tlk`."""
+"""`tlk`, and `python -m tlk`."""
 
 import sys
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the command line and leave with its exit code; Ctrl-C counts from the first import on."""
     try:
-        from tlk.cli.main import main
+        from tlk.cli.main import main as run
     except KeyboardInterrupt:  # pressed before there was anybody to say it
         sys.stderr.write("error: interrupted; what was complete is kept\n")
         sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
     main()
