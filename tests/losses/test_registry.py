@@ -106,7 +106,7 @@ def collapsed(name: str, given: Tensor) -> tuple[float, float]:
     value = entry.load()(entry.parameters())(*sides)
     value.backward()
     gradients = [side.grad for side in sides if side.grad is not None]
-    return float(value), float(sum(gradient.abs().max() for gradient in gradients))
+    return float(value.detach()), float(sum(gradient.abs().max() for gradient in gradients))
 
 
 @pytest.mark.parametrize("case", ALIKE)

@@ -26,6 +26,7 @@ def test_no_dense_layers_change_nothing() -> None:
 @pytest.mark.parametrize("doublings", [0, 1, 3])
 def test_a_decoder_doubles_the_side_and_ends_in_logits(doublings: int) -> None:
     layers = decoder(5, 4, doublings, 2, "relu")
+    nn.init.constant_(layers[-1].bias, -9.0)
     outputs = layers(torch.randn(1, 5, 3, 3))
     assert outputs.shape == (1, 2, 3 * 2**doublings, 3 * 2**doublings)
     assert len([layer for layer in layers if isinstance(layer, nn.ConvTranspose2d)]) == doublings
