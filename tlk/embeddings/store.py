@@ -104,9 +104,9 @@ class VectorStore:
         index = np.zeros(len(keys), shards.record)
         index["key"] = keys
         index["crc"] = row_checksums(half)
-        shards.append(index, half)
-        if not (shards.folder / "view.json").exists():
+        if not (shards.folder / "view.json").exists():  # first: a killed writer leaves no shard without it
             write_json(shards.folder / "view.json", {"name": view.name, "made from": dict(view.made_from)})
+        shards.append(index, half)
 
     def read(self, view: View, keys: np.ndarray) -> np.ndarray | None:
         """Return the `(n, d)` float16 vectors of all `(n,)` keys, or None if one is missing or turned out damaged.
