@@ -22,9 +22,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with runs of two recipes, one of them twice."""
     folder = tmp_path_factory.mktemp("members")
+    shutil.copytree(warm_cache, folder / ".tlk")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("TLK_DATA", str(competition_folder))

@@ -36,9 +36,10 @@ def data(competition_folder: Path, workspace_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the runs `descriptors` and `thumbnail` of the small competition."""
     folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(warm_cache, folder / ".tlk")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("TLK_DATA", str(competition_folder))
@@ -78,7 +79,7 @@ def test_the_run_on_disk_is_what_the_design_says(workspace: Path) -> None:
     run_folder = workspace / "runs" / "descriptors"
     names = sorted(str(path.relative_to(run_folder)) for path in run_folder.rglob("*") if path.is_file())
     heads = [f"fold{fold}/model.safetensors" for fold in range(5)]
-    assert names == [*heads, "history.csv", "manifest.json", "metrics.json", "oof.npz", "recipe.toml"]
+    assert names == ["SHA256SUMS", *heads, "history.csv", "manifest.json", "metrics.json", "oof.npz", "recipe.toml"]
     history = rows(run_folder / "history.csv")
     assert history[0] == [
         "fold",

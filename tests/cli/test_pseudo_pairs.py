@@ -17,7 +17,7 @@ SMALL = ["--set", "model.components=48", "--set", 'embedding.descriptors=["thumb
 
 def test_they_are_learned_from_and_said(
     competition_folder: Path,
-    workspace_folder: Path,
+    warm_workspace: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

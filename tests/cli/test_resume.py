@@ -16,9 +16,9 @@ FAST = ("--set", "training.epochs=3", "--set", "model.components=48")
 
 
 @pytest.fixture
-def data(competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
-    return workspace_folder
+    return warm_workspace
 
 
 def interrupt_after(folds: int, monkeypatch: pytest.MonkeyPatch) -> None:

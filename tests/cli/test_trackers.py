@@ -13,13 +13,13 @@ SETTINGS = ("--set", "training.epochs=3", "--set", "model.components=16")
 
 @pytest.mark.slow
 def test_tensorboard_gets_the_numbers_of_the_history(
-    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+    competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
     assert run(["train", "descriptors", *SETTINGS, "--log-with", "tensorboard"]) == 0
-    events = EventAccumulator(str(workspace_folder / "runs/descriptors/tlk"))
+    events = EventAccumulator(str(warm_workspace / "runs/descriptors/tlk"))
     events.Reload()
-    rows = (workspace_folder / "runs/descriptors/history.csv").read_text().splitlines()[1:]
+    rows = (warm_workspace / "runs/descriptors/history.csv").read_text().splitlines()[1:]
     logged = [event.value for event in events.Scalars("fold 0/training/loss")]
     expected = [float(row.split(",")[3]) for row in rows if row.startswith("0,")]
     assert logged == pytest.approx(expected, rel=1e-4)

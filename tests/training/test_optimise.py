@@ -298,6 +298,6 @@ def test_without_a_compiler_torch_says_what_is_missing(
     from torch._inductor import config
 
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(config.cpp, "cxx", (None, str(tmp_path / "nothing")))
-    with pytest.raises(UserError, match=r"training.compile: .*C\+\+ compiler.*\nset it to false"):
+    without = config.patch({"cpp.cxx": (None, str(tmp_path / "nothing"))})
+    with without, pytest.raises(UserError, match=r"training.compile: .*C\+\+ compiler.*\nset it to false"):
         stepper(Small(), by=compiled)(batch)
