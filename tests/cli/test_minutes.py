@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.workflows.conftest import Notes
 from tlk.cli.main import run
 from tlk.training.deadline import Deadline
 from tlk.training.history import Epoch
@@ -19,16 +20,6 @@ from tlk.workflows.workspace import Workspace
 
 LOOKS = 'embedding={descriptors=["thumbnail"]}'
 SETTINGS = ("training.epochs=30", "training.patience=30", "model.components=16", LOOKS)
-
-
-class Notes(Silent):
-    """Keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes = list[str]()
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 class Clock:

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
+from tests.crashes.conftest import SECONDS, Start
+
 pytestmark = pytest.mark.slow
 
-SECONDS = 240  # far more than any command needs
 NETWORK = """
 name = "network"
 summary = "A network whose models and states are larger than the disks of these tests."
@@ -23,10 +23,6 @@ model = { name = "convnet", filters = [4], kernels = [3], dense = [600] }
 loss = { name = "triplet" }
 training = { epochs = 1, batch_size = 32, patience = 2 }
 """
-
-
-class Start(Protocol):
-    def __call__(self, folder: Path, *arguments: str, kill_at: int = 0) -> Any: ...
 
 
 @contextmanager

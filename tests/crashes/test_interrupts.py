@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.crashes.conftest import SECONDS
+
 pytestmark = pytest.mark.slow
 
-SECONDS = 240  # far more than any wait needs
 INTERRUPTED = "error: interrupted; what was complete is kept"
 NETWORK = """
 name = "network"

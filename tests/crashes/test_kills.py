@@ -17,19 +17,19 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.crashes.conftest import SECONDS, Start
 from tlk.locks import is_in_use
 from tlk.workflows.checksums import CHECKSUMS, require_whole
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 240  # far more than any command needs
 TEMPORARY = re.compile(r"\..*\.tmp|\.state-\d+|\.[^/]*\.old")
 UNFINISHED = re.compile(r".*\.partial|state(-\d+)?")
 
@@ -53,10 +53,6 @@ batch_size = 32
 learning_rate = 3e-3
 patience = 2
 """
-
-
-class Start(Protocol):
-    def __call__(self, folder: Path, *arguments: str, kill_at: int = 0) -> Any: ...
 
 
 @dataclass(frozen=True)

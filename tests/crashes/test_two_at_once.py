@@ -6,14 +6,15 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.crashes.conftest import SECONDS, Start
+
 pytestmark = pytest.mark.slow
 
-SECONDS = 240  # far more than any command needs
 NETWORK = """
 name = "network"
 summary = "A small network from pixels, long enough to be met at work."
@@ -23,10 +24,6 @@ model = { name = "convnet", filters = [4], kernels = [3], dense = [8] }
 loss = { name = "triplet" }
 training = { epochs = 4, batch_size = 32, patience = 4 }
 """
-
-
-class Start(Protocol):
-    def __call__(self, folder: Path, *arguments: str, kill_at: int = 0) -> Any: ...
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.workflows.conftest import MEMBERS, RUNS, Notes
 from tlk.data.gallery import open_gallery
 from tlk.errors import UserError
 from tlk.files import write_json
@@ -13,61 +14,13 @@ from tlk.verification import best_threshold
 from tlk.workflows.blend import Blend
 from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.compare import Compared, compare
-from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold, unit_of
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import VERIFICATION, Run
 from tlk.workflows.sampled_lists import SampledLists
 from tlk.workflows.search import SearchOptions, search
-from tlk.workflows.train import train
-from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
-
-RUNS = {
-    "thumbnail": ("thumbnail", []),
-    "verdict": (
-        "adaptation",
-        [
-            "split=folds",
-            'embedding={mirrored=false, descriptors=["thumbnail-6"]}',
-            "model.hidden=8",
-            "training.epochs=2",
-        ],
-    ),
-}
-NAMES = (*RUNS, "blend", "places")
-
-
-@pytest.fixture(scope="module")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a run of embeddings, one of a learned verdict, and two blends of them."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        workspace = Workspace.here(competition_folder)
-        for name, (recipe, settings) in RUNS.items():
-            train(workspace, TrainOptions(recipe=recipe, run=name, settings=tuple(settings)), Silent())
-        ensemble(workspace, list(RUNS), EnsembleOptions(run="blend", weights="equal"))
-        ensemble(workspace, list(RUNS), EnsembleOptions(run="places", blend="rank", weights="equal"))
-    return folder
-
-
-@pytest.fixture
-def workspace(trained: Path, competition_folder: Path, workspace_folder: Path) -> Workspace:
-    """A copy of it to work in."""
-    shutil.copytree(trained, workspace_folder, dirs_exist_ok=True)
-    return Workspace.here(competition_folder)
-
-
-class Notes(Silent):
-    """A reporter that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def of(
@@ -83,7 +36,7 @@ def in_one_fold(workspace: Workspace) -> tuple[str, str, OutOfFold, int, int]:
     return str(oof.query_ids[one]), str(oof.gallery_ids[two]), oof, int(one), int(two)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_new_images_are_as_alike_as_a_search_finds_them(name: str, workspace: Workspace) -> None:
     gallery = open_gallery(workspace.data)
     one, two = (next(id for id in gallery.ids if id.startswith(part)) for part in ("test/left", "test/right"))
@@ -98,7 +51,7 @@ def test_new_images_are_as_alike_as_a_search_finds_them(name: str, workspace: Wo
     assert of(workspace, "new.jpg", workspace.data / two, name).similarity == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_training_images_of_one_fold_are_compared_by_the_model_that_saw_neither(
     name: str, workspace: Workspace
 ) -> None:
@@ -203,7 +156,7 @@ def test_two_files_need_no_data_and_the_best_run_is_named(workspace: Workspace) 
         shutil.copy(file, f"{number}.jpg")
     notes = Notes()
     found = compare(Workspace.here(Path("nowhere")), "0.jpg", "1.jpg", None, "cpu", notes)
-    best = max(NAMES, key=lambda name: Run(workspace.runs / name).numbers()["expected_top_k"]["2"])
+    best = max(RUNS, key=lambda name: Run(workspace.runs / name).numbers()["expected_top_k"]["2"])
     assert found.run == best
     assert notes.notes[0] == f"comparing with run {best}, the best by out-of-fold top-2"
     assert str(Path.cwd()) not in workspace.sources()

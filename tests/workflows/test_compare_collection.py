@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflows.conftest import Notes
 from tlk.data.collection import Collection
 from tlk.data.collection_pairs import PAIRS_TABLE, read_pairs
 from tlk.data.parts import TEST, TRAIN
@@ -17,16 +18,6 @@ from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
-
-
-class Notes(Silent):
-    """A reporter that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_images_that_a_run_may_have_learned_from_are_named(workspace_folder: Path) -> None:

@@ -1,15 +1,18 @@
 """Which model is explained, and what is said of it."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.workflows.conftest import Notes
 from tlk.data.images import decode_image
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
 from tlk.errors import UserError
 from tlk.files import write_json
+from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.explain_occlusion import OcclusionSight
 from tlk.workflows.explain_pixels import PixelSight
@@ -37,13 +40,13 @@ LEFT, RIGHT = np.random.default_rng(0).integers(0, 255, (2, 40, 40, 3), np.uint8
 
 
 @pytest.fixture(scope="module")
-def workspace(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A run on descriptors, one of a verdict, one on pixels, and a blend."""
+def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a run on descriptors, one of a verdict, one on pixels, and a blend."""
     folder = tmp_path_factory.mktemp("explained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path("pixels.toml").write_text(PIXELS)
-        workspace = Workspace(competition_folder, folder / "runs", folder / ".tlk")
+        workspace = Workspace(competition_folder, Path("runs"), Path(".tlk"))
         for recipe, name, settings in (
             ("thumbnail", "thumbnail", ()),
             ("adaptation", "verdict", VERDICT),
@@ -51,15 +54,14 @@ def workspace(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory
         ):
             train(workspace, TrainOptions(recipe=recipe, run=name, settings=tuple(settings)), Silent())
         ensemble(workspace, ["thumbnail", "pixels"], EnsembleOptions(run="blend", weights="equal"))
-    return workspace
+    return folder
 
 
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
+@pytest.fixture
+def workspace(trained: Path, competition_folder: Path, tmp_path: Path) -> Workspace:
+    """A copy of it, whose runs may be changed."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return Workspace(competition_folder, tmp_path / "runs", tmp_path / ".tlk")
 
 
 def of(workspace: Workspace, run: str | None = None, backbone: str | None = None) -> tuple[Subject, list[str]]:
@@ -105,6 +107,7 @@ def test_the_heaviest_member_of_an_ensemble(workspace: Workspace) -> None:
     assert blend is not None
     weights = {"thumbnail": 0.2, "pixels": 0.7}
     members = [member.model_copy(update={"weight": weights[member.run]}) for member in blend.members]
+    (run.folder / CHECKSUMS).unlink()  # made by hand from here on
     run.write_blend(blend.model_copy(update={"members": tuple(members)}))
     assert of(workspace, "blend")[0].name == "run blend, its heaviest member pixels, the model of fold 1 of 5"
 
@@ -144,8 +147,7 @@ def test_faults(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="no run 'nobody'"):
         of(workspace, "nobody")
     run = Run(workspace.runs / "pixels")
-    manifest = run.manifest()
-    write_json(run.folder / "manifest.json", manifest | {"embedding": "other"})
+    (run.folder / CHECKSUMS).unlink()  # made by hand from here on
+    write_json(run.folder / "manifest.json", run.manifest() | {"embedding": "other"})
     with pytest.raises(UserError, match="trained with other code"):
         of(workspace, "pixels")
-    write_json(run.folder / "manifest.json", manifest)

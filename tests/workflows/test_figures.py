@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.workflows.conftest import Notes
 from tlk.data.competition import Competition
 from tlk.errors import UserError
 from tlk.workflows import figure_examples
@@ -23,14 +24,6 @@ from tlk.workflows.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 LEARNED = ('embedding={mirrored=false, descriptors=["thumbnail-6"]}', "model.components=16", "training.epochs=3")
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.workflows.conftest import Notes
 from tlk.errors import UserError
 from tlk.files import write_json, write_text
 from tlk.tables import parse_table
@@ -31,16 +32,6 @@ source = "s"
 embedding = { mirrored = false, descriptors = ["thumbnail"] }
 model = { name = "centred" }
 """
-
-
-class Notes(Silent):
-    """A reporter that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.workflows.conftest import Notes
 from tlk.data import painters
 from tlk.data.collection import Collection
 from tlk.data.standins import draw_painters
@@ -61,16 +62,6 @@ def workspace(trained: Path, workspace_folder: Path) -> Workspace:
     """A copy of it to work in."""
     shutil.copytree(trained, workspace_folder, dirs_exist_ok=True)
     return Workspace.here(Path("painters"))
-
-
-class Notes(Silent):
-    """A reporter that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def predicted(workspace: Workspace, name: str | None = "plain", pairs: Path = INFO, rows: int = 100) -> PairsPrediction:

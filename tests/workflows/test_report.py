@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.workflows.conftest import Notes
 from tlk.data.competition import Competition
 from tlk.errors import UserError
 from tlk.report.blocks import Table
@@ -50,16 +51,6 @@ def workspace(trained: Path, competition_folder: Path, monkeypatch: pytest.Monke
     """That workspace, to read from."""
     monkeypatch.chdir(trained)
     return Workspace(competition_folder, Path("runs"), Path(".tlk"))
-
-
-class Notes(Silent):
-    """A reporter that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def read_island(path: Path) -> dict[str, Any]:

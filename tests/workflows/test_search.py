@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.workflows.conftest import MEMBERS, RUNS, Notes
 from tlk.data.collection import write_collection
 from tlk.data.gallery import open_gallery
 from tlk.data.reader import ImageReader
@@ -19,59 +20,13 @@ from tlk.embeddings.embed import embed
 from tlk.embeddings.store import VectorStore
 from tlk.errors import UserError
 from tlk.workflows import run_embeddings, search_spaces
-from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import Run
 from tlk.workflows.run_embeddings import RunEmbeddings
 from tlk.workflows.run_models import embeddings_and_scorers
 from tlk.workflows.search import SearchOptions, search
 from tlk.workflows.search_results import Searched
-from tlk.workflows.train import train
-from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
-
-RUNS = {
-    "thumbnail": ("thumbnail", []),
-    "verdict": (
-        "adaptation",
-        [
-            "split=folds",
-            'embedding={mirrored=false, descriptors=["thumbnail-6"]}',
-            "model.hidden=8",
-            "training.epochs=2",
-        ],
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a run of embeddings, one of a learned verdict, and a blend of the two."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        workspace = Workspace.here(competition_folder)
-        for name, (recipe, settings) in RUNS.items():
-            train(workspace, TrainOptions(recipe=recipe, run=name, settings=tuple(settings)), Silent())
-        ensemble(workspace, list(RUNS), EnsembleOptions(run="blend", weights="equal"))
-    return folder
-
-
-@pytest.fixture
-def workspace(trained: Path, competition_folder: Path, workspace_folder: Path) -> Workspace:
-    """A copy of it to work in."""
-    shutil.copytree(trained, workspace_folder, dirs_exist_ok=True)
-    return Workspace.here(competition_folder)
-
-
-class Notes(Silent):
-    """A reporter that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def of(workspace: Workspace, *queries: str, notes: Notes | None = None, **options: object) -> Searched:
@@ -104,7 +59,7 @@ def similarities(run: Run, paths: list[str], workspace: Workspace) -> np.ndarray
     return np.asarray(np.mean(blocks, axis=0))
 
 
-@pytest.mark.parametrize("name", [*RUNS, "blend"])
+@pytest.mark.parametrize("name", [*MEMBERS, "blend"])
 def test_the_nearest_are_those_of_brute_force(name: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_spaces, "_BLOCK", 70)  # of 300 images
     monkeypatch.setattr(run_embeddings, "_TOGETHER", 90)
@@ -158,7 +113,7 @@ def test_a_backbone_that_is_named_goes_before_any_run(workspace: Workspace, fold
 def test_bare_it_takes_the_best_run_and_says_which(workspace: Workspace) -> None:
     notes = Notes()
     done = search(workspace, SearchOptions((open_gallery(workspace.data).ids[0],), top=1), notes)
-    best = max((*RUNS, "blend"), key=lambda name: Run(workspace.runs / name).numbers()["expected_top_k"]["2"])
+    best = max(RUNS, key=lambda name: Run(workspace.runs / name).numbers()["expected_top_k"]["2"])
     assert done.by == f"run {best}"
     assert notes.notes[0] == f"comparing with run {best}, the best by out-of-fold top-2"
 
