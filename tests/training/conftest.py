@@ -1,4 +1,4 @@
-"""Fixtures: small problems that a model can learn, as embeddings and as pixels, and recipes for them."""
+"""Fixtures: small problems that a model can learn, recipes for them, what a training is made of, how it is scored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,20 +7,36 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
+from tlk.metrics import expected_top_k
 from tlk.models.base import Given, Model
 from tlk.recipe import parse_recipe
 from tlk.recipe_schema import Recipe
+from tlk.scoring.similarity import count_beating
+from tlk.training import train as module
 from tlk.training.accelerator import make_accelerator
+from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
+from tlk.training.history import Epoch
 from tlk.training.inputs import EmbeddingInputs
-from tlk.training.train import Trainer
+from tlk.training.loop import Job, Listener
+from tlk.training.scorer import scorer_of
+from tlk.training.train import Histories, Trainer
 
 WIDTH = 64
 SIDE = 8
 
 Document = dict[str, Any]
+Make = Callable[..., Examples]
+MakeRecipe = Callable[..., Recipe]
+MakeTrainer = Callable[..., Trainer]
+CENTRED = {"model": {"name": "centred"}, "loss": None, "training": None}
+PIXELS = {"size": 8, "colour": "grey"}
+CONVNET = {"name": "convnet", "filters": (8, 16), "kernels": (3,), "dense": (32,)}
+TRAINING = {"epochs": 8, "batch_size": 16, "learning_rate": 5e-3, "patience": 8}
+IDLE = {"epochs": 1, "learning_rate": 1e-9}  # so slow that nothing changes
+SCORED = 150
 
 
 class HeldPixels:
@@ -51,6 +67,17 @@ class Numbers:
 
     def reduced(self, model: Model, images: np.ndarray) -> "Numbers":
         return self
+
+
+class Scale(Model):
+    """One number, which should become 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs * self.factor
 
 
 def of_pairs(inputs: Any, pairs: int, group: np.ndarray | None = None) -> Examples:
@@ -140,3 +167,37 @@ def trainer(accelerator: Accelerator) -> Callable[..., Trainer]:
         return Trainer(recipe, given, on or accelerator, none if unlabelled is None else unlabelled, 0)
 
     return make
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs that a training is made of; nothing is trained."""
+    made: list[Job] = []
+
+    def fit(job: Job, accelerator: Accelerator, checkpoint: object) -> list[Epoch]:
+        made.append(job)
+        return []
+
+    monkeypatch.setattr(module, "fit", fit)
+    return made
+
+
+def split(examples: Examples) -> tuple[Examples, Examples]:
+    count = len(examples)
+    return examples.of(np.arange(count - SCORED)), examples.of(np.arange(count - SCORED, count))
+
+
+def train(trainer: Trainer, examples: Examples, seed: int = 0) -> tuple[Model, Histories]:
+    return trainer.train(examples, seed, None, Listener())
+
+
+def embeddings(model: Model, examples: Examples, accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray]:
+    inputs = examples.inputs.reduced(model, examples.images)
+    left, right = (embed_images(model, inputs, side, accelerator) for side in (examples.left, examples.right))
+    return left.cpu().numpy(), right.cpu().numpy()
+
+
+def top_2(model: Model, scored: Examples) -> np.ndarray:
+    queries, gallery = embeddings(model, scored, make_accelerator(torch.device("cpu"), "fp32"))
+    beating = count_beating(queries, gallery, scorer_of(model))
+    return expected_top_k(beating, len(beating) - 1, 20, 2)

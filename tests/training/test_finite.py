@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from tests.training.conftest import Scale
 from tlk.models.base import Model
 from tlk.recipe_schema import TrainingParameters
 from tlk.training.checkpoint import Checkpoint
@@ -21,17 +22,6 @@ from tlk.training.validate import Scores
 
 STEPS = 4
 NAN, INF = float("nan"), float("inf")
-
-
-class Scale(Model):
-    """One number, which should become 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.factor = nn.Parameter(torch.tensor(0.0))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs * self.factor
 
 
 class Spoilt:

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tests.training.conftest import Scale
 from tlk.errors import UserError
 from tlk.models.base import Model
 from tlk.recipe_schema import TrainingParameters
@@ -24,17 +25,6 @@ from tlk.training.steps import Embeddings
 from tlk.training.validate import Scores
 
 STEPS = 3
-
-
-class Scale(Model):
-    """One number, which should become 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.factor = nn.Parameter(torch.tensor(0.0))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs * self.factor
 
 
 def distance(anchors: Tensor, positives: Tensor, negatives: Tensor | None) -> Tensor:

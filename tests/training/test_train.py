@@ -1,8 +1,6 @@
-"""Trainings: they learn what is there to learn and nothing else, and never look at what they are scored on."""
+"""Trainings: they learn what is there to learn and nothing else."""
 
 import random
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +10,27 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from tests.training.conftest import (
+    CENTRED,
+    CONVNET,
+    PIXELS,
+    TRAINING,
+    Make,
+    MakeRecipe,
+    MakeTrainer,
+    embeddings,
+    split,
+    top_2,
+    train,
+)
 from tlk.errors import UserError
-from tlk.metrics import bootstrap_interval, expected_top_k
-from tlk.models.base import Model
-from tlk.recipe_schema import Recipe
-from tlk.scoring.similarity import count_beating
+from tlk.metrics import bootstrap_interval
 from tlk.training import train as module
 from tlk.training.accelerator import make_accelerator
-from tlk.training.embed import embed_images
 from tlk.training.examples import Examples
 from tlk.training.history import Epoch, best_epoch
 from tlk.training.loop import Job, Listener
-from tlk.training.models import build_model, load_model, save_model
-from tlk.training.scorer import scorer_of
-from tlk.training.train import Histories, Trainer
-
-Make = Callable[..., Examples]
-MakeRecipe = Callable[..., Recipe]
-MakeTrainer = Callable[..., Trainer]
-
-CENTRED = {"model": {"name": "centred"}, "loss": None, "training": None}
-SCORED = 150
-
-
-def split(examples: Examples) -> tuple[Examples, Examples]:
-    count = len(examples)
-    return examples.of(np.arange(count - SCORED)), examples.of(np.arange(count - SCORED, count))
-
-
-def train(trainer: Trainer, examples: Examples, seed: int = 0) -> tuple[Model, Histories]:
-    return trainer.train(examples, seed, None, Listener())
-
-
-def embeddings(model: Model, examples: Examples, accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray]:
-    inputs = examples.inputs.reduced(model, examples.images)
-    left, right = (embed_images(model, inputs, side, accelerator) for side in (examples.left, examples.right))
-    return left.cpu().numpy(), right.cpu().numpy()
-
-
-def top_2(model: Model, scored: Examples) -> np.ndarray:
-    queries, gallery = embeddings(model, scored, make_accelerator(torch.device("cpu"), "fp32"))
-    beating = count_beating(queries, gallery, scorer_of(model))
-    return expected_top_k(beating, len(beating) - 1, 20, 2)
+from tlk.training.models import load_model, save_model
 
 
 def test_training_beats_the_untrained_model_by_far(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
@@ -157,257 +134,6 @@ def test_a_loss_that_runs_away_is_said(embedded: Make, recipe: MakeRecipe, train
         train(trainer(wild), embedded(100))
 
 
-PIXELS = {"size": 8, "colour": "grey"}
-CONVNET = {"name": "convnet", "filters": (8, 16), "kernels": (3,), "dense": (32,)}
-TRAINING = {"epochs": 8, "batch_size": 16, "learning_rate": 5e-3, "patience": 8}
-IDLE = {"epochs": 1, "learning_rate": 1e-9}  # so slow that nothing changes
-LOSSES: dict[str, dict[str, Any]] = {
-    "contrastive": {"loss": {"name": "contrastive", "margin": 1.0}},
-    "triplet": {"loss": {"name": "triplet"}},
-    "triplet, mined": {"loss": {"name": "triplet"}, "mining": {"name": "semi_hard", "subset": 50, "k": 5}},
-    "info_nce": {"loss": {"name": "info_nce"}},
-    "cosine_margin": {"loss": {"name": "cosine_margin"}},
-}
-
-
-def inner_loss(row: Epoch) -> float:
-    assert row.inner_loss is not None
-    return row.inner_loss
-
-
-def pictures(pictured: Make, **how: float) -> tuple[Examples, Examples]:
-    examples = pictured(220, **how)
-    return examples.of(np.arange(160)), examples.of(np.arange(160, 220))
-
-
-@pytest.mark.parametrize("kind", list(LOSSES))
-def test_every_loss_of_embeddings_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, kind: str) -> None:
-    """The loss falls, and new pairs are found far more often than by the untrained network or by chance."""
-    learned, scored = pictures(pictured)
-    network: dict[str, Any] = {"pixels": PIXELS, "model": CONVNET}
-    untrained, _ = train(trainer(recipe(**network, training=IDLE)), learned)
-    model, histories = train(trainer(recipe(**network, training=TRAINING, **LOSSES[kind])), learned)
-    rows = histories["training"]
-    assert rows[-1].loss < 0.6 * rows[0].loss
-    assert inner_loss(rows[-1]) < 0.8 * inner_loss(rows[0])
-    assert all(row.inner_accuracy is None for row in rows)
-    assert top_2(model, scored).mean() > top_2(untrained, scored).mean() + 0.3
-    low, _ = bootstrap_interval(top_2(model, scored))
-    assert low > 0.4
-
-
-def test_reconstruction_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
-    """The left picture is drawn from the right one: far better than by the mean of all of them."""
-    learned, _ = pictures(pictured, faint=0.9)
-    autoencoder = {"name": "autoencoder", "layers": 2, "encoder_filters": 8, "decoder_filters": 8}
-    training = {**TRAINING, "learning_rate": 1e-2, "watch": "loss"}
-    chosen = recipe(pixels=PIXELS, model=autoencoder, loss={"name": "reconstruction"}, training=training)
-    _, histories = train(trainer(chosen), learned)
-    left = learned.inputs.whole(learned.left)[:, 0].float() / 255
-    mean = torch.nn.functional.binary_cross_entropy(left.mean(dim=0, keepdim=True).expand_as(left), left).item()
-    perfect = torch.nn.functional.binary_cross_entropy(left.clamp(1e-6, 1 - 1e-6), left).item()
-    rows = histories["training"]
-    assert rows[0].loss > mean - 0.01
-    assert inner_loss(rows[-1]) < mean - 0.25 * (mean - perfect)
-
-
-def test_verdicts_are_learned(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
-    training = {"epochs": 12, "batch_size": 64, "learning_rate": 1e-2, "watch": "accuracy", "patience": 12}
-    adaptation = {"name": "adaptation", "hidden": 64, "dropout": 0.2}
-    verdicts = recipe(model=adaptation, loss={"name": "binary_cross_entropy"}, training=training)
-    learned, scored = split(embedded(700, noise=0.5))
-    model, histories = train(trainer(verdicts), learned)
-    rows = histories["training"]
-    assert rows[-1].loss < 0.7 * rows[0].loss
-    assert max(row.inner_accuracy or 0 for row in rows) > 0.75
-    low, _ = bootstrap_interval(top_2(model, scored))
-    assert low > 0.5
-
-
-@pytest.mark.parametrize("on", ["pairs", "images"])
-def test_pretraining_learns(pictured: Make, recipe: MakeRecipe, trainer: MakeTrainer, on: str) -> None:
-    """Barlow Twins on pairs finds matches; on two looks of each image it learns their looks, without any label."""
-    barlow = {"name": "barlow_twins", "redundancy": 0.01}
-    stage = {"on": on, "loss": barlow, "training": {**TRAINING, "batch_size": 64, "watch": "loss"}}
-    looks = {**PIXELS, "augment": ("flip",)}
-    network: dict[str, Any] = {"pixels": looks, "model": {**CONVNET, "dense": (16,)}, "training": IDLE}
-    learned, scored = pictures(pictured)
-    untrained, _ = train(trainer(recipe(**network)), learned)
-    model, histories = train(trainer(recipe(**network, pretraining=stage)), learned)
-    assert list(histories) == ["pretraining", "training"]
-    rows = histories["pretraining"]
-    assert rows[-1].loss < 0.5 * rows[0].loss
-    assert inner_loss(rows[-1]) < 0.7 * inner_loss(rows[0])
-    if on == "pairs":
-        assert top_2(model, scored).mean() > top_2(untrained, scored).mean() + 0.3
-
-
-@pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """The jobs that a training is made of; nothing is trained."""
-    made: list[Job] = []
-
-    def fit(job: Job, accelerator: Accelerator, checkpoint: object) -> list[Epoch]:
-        made.append(job)
-        return []
-
-    monkeypatch.setattr(module, "fit", fit)
-    return made
-
-
-def test_the_inner_split_holds_whole_groups_that_are_never_learned_from(
-    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held: list[np.ndarray] = []
-    group = np.arange(200) // 4
-    pictures = recipe(pixels=PIXELS, model=CONVNET, training={"inner_fraction": 0.2, "batch_size": 16})
-
-    def validate(step: object, loss: object, held_out: Examples, *rest: object) -> None:
-        held.append(held_out.left)
-
-    monkeypatch.setattr(module, "validate", validate)
-    train(trainer(pictures), numbered(200, group))
-    (job,) = jobs
-    assert job.validate is not None
-    job.validate()
-    learned = torch.cat([batch.anchors[:, 0] for batch in job.batches(0)]).numpy()
-    assert len(held[0]) == 40
-    assert sorted([*learned, *held[0]]) == list(range(200))
-    assert set(group[learned]).isdisjoint(group[held[0]])
-    assert len(list(job.batches(0))) == job.steps_in_epoch == 10
-
-
-def test_a_split_by_shares_says_how_much_is_held_out(
-    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    shares = recipe(split="60/20/20", pixels=PIXELS, model=CONVNET, training={"batch_size": 2})
-    train(trainer(shares), numbered(80))
-    assert sum(len(batch) for batch in jobs[0].batches(0)) == 60  # 20 of these 80 validate
-
-
-def test_pairs_that_are_marked_validate_and_one_of_each_group_is_ranked(
-    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given: list[tuple[Examples, Examples]] = []
-    monkeypatch.setattr(module, "validate", lambda step, loss, held, pairs, *rest: given.append((held, pairs)))
-    marked = np.arange(80) % 4 == 1
-    examples = replace(numbered(80, np.arange(80) // 8), held_out=marked)  # a group has pairs of both kinds
-    pictures = recipe(split="60/20/20", pixels=PIXELS, model=CONVNET, training={"batch_size": 16})
-    train(trainer(pictures), examples)
-    (job,) = jobs
-    assert job.validate is not None
-    job.validate()
-    ((held, pairs),) = given
-    learned = torch.cat([batch.anchors[:, 0] for batch in job.batches(0)]).numpy()
-    assert sorted(learned) == np.flatnonzero(~marked).tolist()
-    assert held.left.tolist() == np.flatnonzero(marked).tolist()
-    assert pairs.left.tolist() == list(range(1, 80, 8))  # the first marked one of each
-    assert (pairs.right - pairs.left == 80).all()
-
-
-def test_marked_pairs_are_not_learned_from_where_none_validate(
-    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    examples = replace(numbered(80), held_out=np.arange(80) >= 70)
-    pictures = recipe(pixels=PIXELS, model=CONVNET, training={"batch_size": 16, "inner_fraction": 0})
-    train(trainer(pictures), examples)
-    assert jobs[0].validate is None
-    assert sorted(torch.cat([batch.anchors[:, 0] for batch in jobs[0].batches(0)]).tolist()) == list(range(70))
-
-
-def test_where_nothing_is_learned_the_marked_pairs_are_not_fitted_on_either(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer
-) -> None:
-    examples = embedded()
-    marked = np.arange(len(examples)) % 3 == 0
-    told = replace(examples, held_out=marked)
-    model, _ = train(trainer(recipe(**CENTRED)), told)
-    learned = examples.of(~marked)
-    expected = learned.inputs.whole(learned.images).mean(dim=(0, 1))
-    torch.testing.assert_close(dict(model.named_buffers())["mean"], expected)
-
-
-def test_a_margin_between_classes_learns(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
-    """New pairs, of classes that are not among the learned ones, are found far more often than before."""
-    learned, scored = split(embedded())
-    untrained, _ = train(trainer(recipe(**CENTRED)), learned)
-    settings = {"epochs": 25, "batch_size": 64, "learning_rate": 5e-3, "patience": 25}
-    trained, histories = train(trainer(recipe(loss={"name": "class_margin"}, training=settings)), learned)
-    rows = histories["training"]
-    assert rows[-1].loss < rows[0].loss / 2
-    assert all(row.inner_loss is None and row.inner_top_2 is not None for row in rows)  # other classes than the learned
-    assert top_2(trained, scored).mean() > top_2(untrained, scored).mean() + 0.1
-    assert not any("directions" in name for name in trained.state_dict())  # the model has nothing of them
-
-
-def test_classes_are_the_learned_groups_and_drawn_alike(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    whole = embedded(60)
-    examples = Examples(whole.inputs, whole.left, whole.right, 7 * (np.arange(60) // 3), np.arange(60) >= 45)
-    for seed in (0, 0, 1):
-        train(trainer(recipe(loss={"name": "class_margin"})), examples, seed)
-    steps = [job.step for job in jobs]
-    assert steps[0].classes.tolist() == list(range(0, 7 * 15, 7))
-    assert steps[0].directions.shape == (15, 48)
-    assert torch.equal(steps[0].directions, steps[1].directions)
-    assert not torch.equal(steps[0].directions, steps[2].directions)
-
-
-def test_a_pretraining_on_images_sees_the_unlabelled_too(
-    numbered: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"batch_size": 64}}
-    looks = {**PIXELS, "augment": ("flip",)}
-    stages = recipe(pixels=looks, model=CONVNET, pretraining=stage, loss={"name": "triplet"})
-    train(trainer(stages, np.arange(500, 530)), numbered(100))
-    first, second = jobs
-    seen = torch.cat([batch.anchors for batch in first.batches(0)])
-    twins = torch.cat([batch.positives for batch in first.batches(0)])
-    assert torch.equal(seen[:, 0], twins[:, 0])  # each image is its own match
-    assert not torch.equal(seen[:, 1], twins[:, 1])  # in another look
-    numbers = seen[:, 0].tolist()
-    assert len(numbers) == len(set(numbers)) == 2 * 85 + 30
-    assert set(range(500, 530)) < set(numbers)
-    labelled = torch.cat([batch.anchors[:, 0] for batch in second.batches(0)]).tolist()
-    assert set(labelled) == {number for number in numbers if number < 100}  # never the inner split's
-
-
-def test_the_unlabelled_are_reduced_like_the_rest(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"batch_size": 400}}
-    everything, unlabelled = embedded(120), np.concatenate([np.arange(100, 120), np.arange(220, 240)])
-    chosen = trainer(recipe(pretraining=stage), unlabelled)
-    model, _ = train(chosen, everything.of(np.arange(100)))
-    (batch,) = jobs[0].batches(0)
-    possible = model.reduce(everything.inputs.whole(np.arange(240))).flatten(0, 1)  # in both orientations
-    nearest = torch.cdist(batch.anchors, possible, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
-    assert nearest.values.max() < 1e-4
-    assert set(unlabelled) <= set((nearest.indices // 2).tolist())
-
-
-def test_what_is_fitted_does_not_see_the_inner_split(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    examples = embedded(100)
-    model, _ = train(trainer(recipe()), examples)
-    fitted = build_model(recipe(), trainer(recipe()).given, 0)
-    fitted.fit(examples.inputs.whole(examples.images), 0)
-    assert not torch.allclose(model.mean, fitted.mean, atol=1e-6)
-
-
-def test_refit_learns_from_all_pairs_for_as_long_as_it_is_told(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, jobs: list[Job]
-) -> None:
-    stage = {"on": "images", "loss": {"name": "barlow_twins"}, "training": {"epochs": 9, "batch_size": 16}}
-    chosen = trainer(recipe(pretraining=stage, training={"epochs": 30, "batch_size": 16, "patience": 1}))
-    chosen.refit(embedded(48), {"pretraining": 4, "training": 7}, 0, Listener())
-    assert [job.settings.epochs for job in jobs] == [4, 7]
-    assert all(job.validate is None for job in jobs)
-    assert [sum(len(batch) for batch in job.batches(0)) for job in jobs] == [96, 48]
-
-
 def test_refit_runs_to_the_end(embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer) -> None:
     epochs: list[Epoch] = []
 
@@ -443,29 +169,3 @@ def test_mixed_precision_runs_here_and_keeps_weights_in_full(
     assert all(p.dtype == torch.float32 for p in model.parameters())
     rows = histories["training"]
     assert rows[-1].loss < 0.9 * rows[0].loss
-
-
-@pytest.mark.parametrize("loss", ["info_nce", "cosine_margin", "contrastive", "triplet", "barlow_twins"])
-@pytest.mark.parametrize("pairs", [2, 3])
-def test_batches_of_a_single_pair_do_no_harm(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer, loss: str, pairs: int
-) -> None:
-    training = {"epochs": 3, "batch_size": 2, "inner_fraction": 0, "learning_rate": 1e-2}
-    chosen = recipe(loss={"name": loss}, training=training)
-    model, histories = train(trainer(chosen), embedded(pairs))
-    assert len(histories["training"]) == 3
-    assert all(np.isfinite(row.loss) for row in histories["training"])
-    assert all(value.isfinite().all() for value in model.state_dict().values())
-
-
-def test_a_single_pair_that_has_nothing_to_be_told_from(
-    embedded: Make, recipe: MakeRecipe, trainer: MakeTrainer
-) -> None:
-    one = embedded(1)
-    training = {"epochs": 3, "inner_fraction": 0}
-    _, histories = train(trainer(recipe(training=training)), one)
-    assert [row.loss for row in histories["training"]] == [0, 0, 0]
-    with pytest.raises(UserError, match="there are no negatives"):
-        train(trainer(recipe(loss={"name": "triplet"}, training=training)), one)
-    with pytest.raises(UserError, match="1 pairs in 1 groups are too few to hold an inner split out"):
-        train(trainer(recipe(training={"epochs": 3})), one)
