@@ -1,11 +1,11 @@
-"""Folders of stand-ins are complete or not there at all."""
+"""Folders that are filled are complete or not there at all."""
 
 from pathlib import Path
 
 import pytest
 
-from tlk.data.standins.folders import filling
 from tlk.errors import UserError
+from tlk.files import filling
 
 
 def test_an_empty_folder_and_missing_parents_are_fine(tmp_path: Path):

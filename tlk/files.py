@@ -1,4 +1,4 @@
-"""Files are written beside their target and renamed into place: the old one or the new one, never half."""
+"""Files and folders are written beside their target and renamed into place: the old one or the new, never half."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tlk.errors import UserError
-from tlk.temporary import create
+from tlk.temporary import create, temporary_folder
 
 
 @contextmanager
@@ -39,6 +39,34 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # it has its name now, or its folder has become one that is only read
             temporary.unlink()
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Give a new folder to fill; move what is in it to `folder` when the block ends well, else remove it.
+
+    Raises:
+        UserError: `folder` has something in it, or cannot be written to.
+    """
+    folder = folder.resolve()
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} exists and is not an empty folder\nchoose another one, or remove it first")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder) as filled:
+            yield filled
+            _move(filled, folder)
+    except OSError as error:
+        raise _cannot_write(folder, error, "free some space, or choose another place") from error
+
+
+def _move(filled: Path, folder: Path) -> None:
+    if not folder.exists():
+        filled.rename(folder)
+        return
+    # An empty folder is kept, as it may be a shell's current one: its content moves in.
+    for entry in sorted(filled.iterdir()):
+        entry.rename(folder / entry.name)
 
 
 def require_folder(folder: Path, remedy: str) -> None:

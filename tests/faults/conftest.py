@@ -4,16 +4,22 @@ A file here is a kind of input. Its `CASES` are the catalogue: each a sentence, 
 of it: words of the message that it is refused with, or none where it simply has to work.
 """
 
+import csv
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tlk.cli.main import run
+from tlk.tables import format_table
 
 Refuse = Callable[..., list[str]]
 Work = Callable[[list[str]], str]
+Change = Callable[[bytes], bytes]
+Rows = list[list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +58,17 @@ def trained(trained_folder: Path, workspace_folder: Path) -> Path:
     """A copy of it, as the current folder."""
     shutil.copytree(trained_folder, workspace_folder, dirs_exist_ok=True)
     return workspace_folder
+
+
+def rows(change: Callable[[Rows], Any]) -> Change:
+    """Return what changes the rows of a table, the header among them, in place."""
+
+    def changed(data: bytes) -> bytes:
+        table = list(csv.reader(io.StringIO(data.decode())))
+        change(table)
+        return format_table(table[0], table[1:]).encode()
+
+    return changed
 
 
 def everything(folder: Path) -> dict[Path, int]:

@@ -1,7 +1,5 @@
 """Submissions as people write them: judged by row and column before they cost a day's attempt."""
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,24 +7,10 @@ from typing import Any
 
 import pytest
 
-from tlk.tables import format_table
-
-Change = Callable[[bytes], bytes]
-Rows = list[list[str]]
+from tests.faults.conftest import Change, Rows, rows
 
 FILE = "mine.csv"
 CHECK = ["check-submission", FILE]
-
-
-def rows(change: Callable[[Rows], Any]) -> Change:
-    """Return what changes the rows of a table, the header among them, in place."""
-
-    def changed(data: bytes) -> bytes:
-        table = list(csv.reader(io.StringIO(data.decode())))
-        change(table)
-        return format_table(table[0], table[1:]).encode()
-
-    return changed
 
 
 def score(value: str, line: int = 4, column: int = 3) -> Change:

@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.faults.conftest import Change, Rows, rows
 from tlk.cli.main import run
 from tlk.tables import format_table
-
-Rows = list[list[str]]
-Change = Callable[[bytes], bytes]
 
 TRAIN, LISTS, TRUTH = "train.csv", "test_candidates.csv", "test_truth.csv"
 COMMANDS = {
@@ -27,17 +25,6 @@ COMMANDS = {
 
 def text(change: Callable[[str], str]) -> Change:
     return lambda data: change(data.decode()).encode()
-
-
-def rows(change: Callable[[Rows], Any]) -> Change:
-    """Return what changes the rows of a table, the header among them, in place."""
-
-    def changed(data: bytes) -> bytes:
-        table = list(csv.reader(io.StringIO(data.decode())))
-        change(table)
-        return format_table(table[0], table[1:]).encode()
-
-    return changed
 
 
 def cell(line: int, column: int, value: Callable[[str], str]) -> Change:

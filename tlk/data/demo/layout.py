@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tlk.constants import CANDIDATES
 from tlk.data.demo.pairs import Side, Stratum, draw_pair
+from tlk.data.jpeg import to_jpeg
 from tlk.errors import UserError
+from tlk.files import filling
 from tlk.seeding import generator
 from tlk.tables import format_table
-from tlk.temporary import temporary_folder
 
-JPEG_QUALITY = 88
 LETTERS = string.ascii_lowercase
 IDS = len(LETTERS) ** 3
 Rows = list[tuple[str, ...]]
@@ -35,36 +34,15 @@ def draw_competition(folder: Path, pairs: int = 400, queries: int = 200, seed: i
         UserError: fewer than two pairs or queries, more than there are ids, or a folder that cannot be filled.
     """
     _require_counts(pairs, queries)
-    folder = folder.resolve()
-    try:
-        _require_room(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(folder) as drawn:
-            _draw_train(drawn, pairs, seed)
-            _draw_test(drawn, queries, seed)
-            _move(drawn, folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}\nfree some space, or choose another place") from error
+    with filling(folder) as drawn:
+        _draw_train(drawn, pairs, seed)
+        _draw_test(drawn, queries, seed)
 
 
 def _require_counts(pairs: int, queries: int) -> None:
     for count, what in ((pairs, "pairs"), (queries, "queries")):
         if not 2 <= count <= IDS:
             raise UserError(f"{count} {what} cannot be drawn\nask for a number from 2 to {IDS}")
-
-
-def _require_room(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not an empty folder\nchoose another one, or remove it first")
-
-
-def _move(drawn: Path, folder: Path) -> None:
-    if not folder.exists():
-        drawn.rename(folder)
-        return
-    # An empty folder is kept, as it may be a shell's current one: its content moves in.
-    for entry in sorted(drawn.iterdir()):
-        entry.rename(folder / entry.name)
 
 
 def _draw_train(folder: Path, pairs: int, seed: int) -> None:
@@ -94,8 +72,8 @@ def _draw_half(folder: Path, half: str, count: int, seed: int) -> tuple[Rows, li
     drawn = []
     for index, (left_id, right_id) in enumerate(zip(left_ids, right_ids, strict=True)):
         left, right, stratum = draw_pair(seed, half, index)
-        _write_jpeg(folder / half / "left" / f"{left_id}.jpg", left)
-        _write_jpeg(folder / half / "right" / f"{right_id}.jpg", right)
+        (folder / half / "left" / f"{left_id}.jpg").write_bytes(to_jpeg(left))
+        (folder / half / "right" / f"{right_id}.jpg").write_bytes(to_jpeg(right))
         drawn.append(((left_id, right_id), stratum))
     drawn.sort(key=lambda pair: pair[0])
     return [link for link, _ in drawn], [stratum for _, stratum in drawn]
@@ -132,9 +110,3 @@ def _write_strata(path: Path, links: Rows, strata: Sequence[Stratum]) -> None:
 
 def _write(path: Path, header: Sequence[str], rows: Rows) -> None:
     path.write_bytes(format_table(header, rows).encode())
-
-
-def _write_jpeg(path: Path, image: np.ndarray) -> None:
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    path.write_bytes(data.tobytes())

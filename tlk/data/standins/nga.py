@@ -13,15 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tlk.data.jpeg import to_jpeg
 from tlk.data.standins.artworks import Artwork, Term, draw_artworks, object_ids
 from tlk.data.standins.canvas import draw_painting
-from tlk.data.standins.folders import filling, to_jpeg
 from tlk.data.standins.hands import draw_hand
 from tlk.data.standins.names import artist_names
 from tlk.data.standins.nga_media import write_media
 from tlk.data.standins.nga_tables import Row, write_rows
 from tlk.data.standins.sitters import SITTERS, another_view
 from tlk.errors import UserError
+from tlk.files import filling
 from tlk.seeding import derive_seed, generator
 
 SIZES = (512, 200)  # what the service is asked for: pictures and thumbnails

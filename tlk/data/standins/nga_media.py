@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlk.data.jpeg import to_jpeg
 from tlk.data.standins.canvas import draw_painting
-from tlk.data.standins.folders import to_jpeg
 from tlk.data.standins.hands import draw_hand
 from tlk.data.standins.nga_tables import write_rows
 from tlk.seeding import derive_seed, generator

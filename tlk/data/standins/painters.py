@@ -11,14 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tlk.data.jpeg import to_jpeg
 from tlk.data.standins.archives import garbage, in_mode, truncated, write_archive
 from tlk.data.standins.canvas import draw_painting
-from tlk.data.standins.folders import filling, to_jpeg
 from tlk.data.standins.hands import draw_hand
 from tlk.data.standins.names import STYLES, artist_names, date_of, title_of
 from tlk.data.standins.works import HUGE, NUMBERS, REPLACED, Work, artist_groups, comparisons, plan_works
 from tlk.errors import UserError
-from tlk.files import write_text
+from tlk.files import filling, write_text
 from tlk.seeding import generator
 from tlk.tables import format_table
 
