@@ -59,6 +59,7 @@ def test_data_and_runs_of_another_place(home: Path, competition_folder: Path) ->
     assert tlk.search(image, run=done, top=1).found[0].neighbours
     with pytest.raises(UserError, match="there is no run in runs"):
         tlk.open_run()
+    assert tlk.open_run(data="nowhere", runs="kept") == done  # a run needs no data to be opened
     pairs = data.train_pairs()
     assert (len(pairs), pairs.lefts[:1]) == (data.pairs, tlk.load(data.location).train_pairs().lefts[:1])
 

@@ -16,6 +16,7 @@ from tlk.console import Console
 from tlk.data.collection import is_collection
 from tlk.data.competition import CandidateLists, Competition, Pairs
 from tlk.data.gallery import open_gallery
+from tlk.data.source import data_name
 from tlk.training.deadline import Deadline
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
@@ -234,7 +235,7 @@ def open_run(name: str | None = None, data: Data | Place | None = None, *, runs:
         UserError: there is no such run.
     """
     workspace = _workspace(data, runs)
-    return find_run(workspace.runs, name) if name else best_run(workspace.runs, workspace.competition().name)
+    return find_run(workspace.runs, name) if name else best_run(workspace.runs, data_name(workspace.data))
 
 
 def _workspace(data: Data | Place | None, runs: Place | None = None) -> Workspace:

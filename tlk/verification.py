@@ -77,9 +77,7 @@ def mean_interval(cluster: np.ndarray, values: np.ndarray) -> tuple[float, float
     return clustered_interval(cluster, lambda weight: float(np.average(values, weights=weight)))
 
 
-def clustered_interval(
-    cluster: np.ndarray, statistic: Callable[[np.ndarray], float], seed: int = 0
-) -> tuple[float, float] | None:
+def clustered_interval(cluster: np.ndarray, statistic: Callable[[np.ndarray], float]) -> tuple[float, float] | None:
     """Return the 95 % percentile bootstrap interval of a statistic of weights, whole clusters resampled.
 
     None for fewer than two clusters: one alone does not say how clusters differ. Of few clusters it is too narrow: on
@@ -87,7 +85,7 @@ def clustered_interval(
     """
     if len(np.unique(cluster)) < 2:
         return None
-    values = np.array([statistic(weight) for weight in _weights(cluster, seed)])
+    values = np.array([statistic(weight) for weight in _weights(cluster)])
     values = values[np.isfinite(values)]
     if not len(values):
         return None
@@ -95,9 +93,9 @@ def clustered_interval(
     return float(low), float(high)
 
 
-def _weights(cluster: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+def _weights(cluster: np.ndarray) -> Iterator[np.ndarray]:
     _, member = np.unique(cluster, return_inverse=True)
-    random, count = np.random.default_rng(seed), int(member.max()) + 1
+    random, count = np.random.default_rng(0), int(member.max()) + 1
     for _ in range(RESAMPLES):
         drawn = np.bincount(random.integers(count, size=count), minlength=count)
         yield drawn[member].astype(np.float64)

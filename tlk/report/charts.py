@@ -13,12 +13,12 @@ Points = Sequence[tuple[float, float]]
 Interval = tuple[float, float]
 
 
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Return up to about `most` round numbers from `low` to `high`, evenly spaced."""
+def ticks(low: float, high: float) -> list[float]:
+    """Return up to about six round numbers from `low` to `high`, evenly spaced."""
     span = high - low
     if not (math.isfinite(span) and span > 0):
         return [low]
-    rough = span / (most - 1)
+    rough = span / 5
     unit = 10.0 ** math.floor(math.log10(rough))
     step = unit * next(factor for factor in (1, 2, 5, 10) if factor * unit >= rough * (1 - 1e-9))
     first = math.ceil(low / step - 1e-9)

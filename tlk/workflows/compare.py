@@ -16,6 +16,7 @@ from tlk.data.gallery import Gallery
 from tlk.data.parts import TRAIN
 from tlk.data.source import data_name
 from tlk.errors import UserError
+from tlk.workflows.device import require_device
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold
 from tlk.workflows.pair_images import find_images, find_unseen
 from tlk.workflows.progress import Reporter
@@ -81,10 +82,7 @@ def compare(
     Raises:
         UserError: an image cannot be read, there is no such run, or a file of it is missing or damaged.
     """
-    if device not in ("auto", "cpu"):
-        from tlk.workflows.inputs import choose_device
-
-        choose_device(device)  # said now, even where the store has all that is needed
+    require_device(device)
     found = find_images(workspace.data, (first, second))
     paths, gallery = list(found.paths), found.gallery
     if name is None:

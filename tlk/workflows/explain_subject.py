@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tlk.constants import DEFAULT_RECIPE, PICKS
+from tlk.constants import PICKS
 from tlk.data.source import data_name
 from tlk.embeddings.backbone import BackboneEmbedder
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
@@ -14,22 +14,19 @@ from tlk.errors import UserError
 from tlk.models.base import Given, Model, Verdict
 from tlk.models.centred import Centred
 from tlk.models.registry import CentredParameters
-from tlk.recipe import load_recipe
-from tlk.recipe_schema import Recipe, backbone_of
+from tlk.recipe_schema import Recipe
 from tlk.training.models import load_model
 from tlk.workflows.explain_backbone import BackboneSight
 from tlk.workflows.explain_loading import Loader
 from tlk.workflows.explain_occlusion import Cells, OcclusionSight
 from tlk.workflows.explain_pixels import PixelSight
 from tlk.workflows.explain_sight import Sight
+from tlk.workflows.frozen import build_frozen
 from tlk.workflows.inputs import build_embedder, choose_device, input_maker
 from tlk.workflows.pair_images import find_unseen
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, complete_runs, find_run
 from tlk.workflows.workspace import Workspace
-
-# Without any weights: shape and colour.
-_DESCRIPTORS = EmbeddingParameters(descriptors=("gradients-8", "histogram"), mirrored=False)
 
 
 @dataclass(frozen=True)
@@ -114,16 +111,10 @@ def _sight(recipe: Recipe, load: Loader, workspace: Workspace, device: torch.dev
 
 
 def _frozen(backbone: str | None, workspace: Workspace, device: torch.device, reporter: Reporter) -> Subject:
-    name = backbone or backbone_of(load_recipe(DEFAULT_RECIPE))
-    parameters = EmbeddingParameters(backbone=name, views=(ViewOfBackbone(at="final"),), mirrored=False)
-    title = f"backbone {name}, frozen"
-    try:
-        sight = _embedded(parameters, _plain, workspace, device, reporter)
-    except UserError as error:
-        if backbone is not None:
-            raise
-        reporter.note(f"{str(error).splitlines()[0]}: taking descriptors, which need no weights")
-        title, sight = "descriptors of shape and colour", _embedded(_DESCRIPTORS, _plain, workspace, device, reporter)
+    def build(parameters: EmbeddingParameters) -> Sight:
+        return _embedded(parameters, _plain, workspace, device, reporter)
+
+    title, sight = build_frozen(backbone, build, reporter)
     if backbone is None:
         reporter.note(f"there is no run in {workspace.runs}: explaining {title}")
     return Subject(title, sight, "cosine")

@@ -90,9 +90,9 @@ def record_score(file: Path, public: float | None, private: float | None) -> Ent
     return changed[0]
 
 
-def state_of(entry: Entry, folder: Path = FOLDER) -> str:
-    """Return whether the file of a row is `there` as it was written, `changed`, or `gone`."""
-    content = _content(folder / entry.file)
+def state_of(entry: Entry) -> str:
+    """Return whether the file of a row in the workspace's ledger is `there` as written, `changed`, or `gone`."""
+    content = _content(FOLDER / entry.file)
     return "gone" if content is None else "there" if content == entry.sha256 else "changed"
 
 

@@ -12,6 +12,7 @@ from tlk.metrics import TIE
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
+from tlk.workflows.device import require_device
 from tlk.workflows.ledger import record_prediction, refuse_ledger
 from tlk.workflows.list_gaps import describe_gaps, find_gaps, in_order, score_around
 from tlk.workflows.progress import Reporter
@@ -98,10 +99,7 @@ def score_test_lists(
         UserError: the data's test half is faulty, or the run has collapsed: it scores all candidates of every query
             alike, but for rounding.
     """
-    if device not in ("auto", "cpu"):
-        from tlk.workflows.inputs import choose_device
-
-        choose_device(device)  # said now, even where the store has all that is needed
+    require_device(device)
     competition = workspace.competition()
     lists = competition.test_lists()
     recipe = run.recipe()

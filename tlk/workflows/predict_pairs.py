@@ -9,6 +9,7 @@ import numpy as np
 from tlk.data.collection import Collection, is_collection
 from tlk.data.painters import read_submission_pairs
 from tlk.errors import UserError, damaged_run
+from tlk.workflows.device import require_device
 from tlk.workflows.pair_parts import replacing_parts, write_parts
 from tlk.workflows.pair_scores import Block, Curve, score_pairs
 from tlk.workflows.progress import Reporter, Step
@@ -53,10 +54,7 @@ def predict_pairs(
     """
     if not is_collection(workspace.data):
         raise UserError(f"--pairs: {workspace.data} is no collection\nleave it out: a competition has lists of its own")
-    if device not in ("auto", "cpu"):
-        from tlk.workflows.inputs import choose_device
-
-        choose_device(device)  # said now, even where the store has all that is needed
+    require_device(device)
     collection = Collection(workspace.data)
     run = find_run(workspace.runs, name) if name else _best_run(workspace.runs, collection.name, reporter)
     curve = Curve.of(run)

@@ -11,6 +11,7 @@ from tlk.data.reader import ImageReader
 from tlk.data.source import data_name
 from tlk.errors import UserError
 from tlk.workflows.contact_sheet import require_fitting
+from tlk.workflows.device import require_device
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import best_run, complete_runs, find_run
 from tlk.workflows.search_damage import keys_of, without_damage
@@ -79,10 +80,7 @@ def _refuse_unfit(options: SearchOptions, count: int) -> None:
         if options.sheet.suffix.lower() != ".png":
             raise UserError(f"--sheet {options.sheet}: a contact sheet is a PNG\nlet its name end in .png")
         require_fitting(len(options.queries), options.top + 1)
-    if options.device not in ("auto", "cpu"):
-        from tlk.workflows.inputs import choose_device
-
-        choose_device(options.device)  # said now, even where the store has all that is needed
+    require_device(options.device)
 
 
 def _space(workspace: Workspace, options: SearchOptions, reporter: Reporter) -> Space:

@@ -2,21 +2,15 @@
 
 import numpy as np
 
-from tlk.constants import DEFAULT_RECIPE
 from tlk.embeddings.embed import embed
-from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
+from tlk.embeddings.schema import EmbeddingParameters
 from tlk.embeddings.views import Embedder, unit
-from tlk.errors import UserError
-from tlk.recipe import load_recipe
-from tlk.recipe_schema import backbone_of
 from tlk.scoring.neighbours import nearest_rows
+from tlk.workflows.frozen import build_frozen
 from tlk.workflows.inputs import announcement, build_embedder, choose_device
 from tlk.workflows.progress import Reporter
 from tlk.workflows.search_spaces import Images
 from tlk.workflows.workspace import Workspace
-
-# Of the recipe `descriptors` those of shape and of colour: narrow enough for a large gallery in memory.
-_DESCRIPTORS = EmbeddingParameters(descriptors=("gradients-8", "histogram"), mirrored=False)
 
 
 class FrozenSpace:
@@ -53,15 +47,9 @@ def frozen_space(backbone: str | None, workspace: Workspace, device: str, report
         UserError: the backbone that was named cannot be had.
     """
     place = choose_device(device)
-    name = backbone or backbone_of(load_recipe(DEFAULT_RECIPE))
-    parameters = EmbeddingParameters(backbone=name, views=(ViewOfBackbone(at="final"),), mirrored=False)
-    try:
-        return FrozenSpace(
-            f"backbone {name}", build_embedder(parameters, place, workspace.exports), workspace, reporter
-        )
-    except UserError as error:
-        if backbone is not None:
-            raise
-        reporter.note(f"{str(error).splitlines()[0]}: taking descriptors, which need no weights")
-        embedder = build_embedder(_DESCRIPTORS, place, workspace.exports)
-        return FrozenSpace("descriptors of shape and colour", embedder, workspace, reporter)
+
+    def build(parameters: EmbeddingParameters) -> Embedder:
+        return build_embedder(parameters, place, workspace.exports)
+
+    name, embedder = build_frozen(backbone, build, reporter)
+    return FrozenSpace(name, embedder, workspace, reporter)

@@ -7,8 +7,6 @@ from typing import Protocol
 import numpy as np
 
 from tlk.data.reader import ImageReader
-from tlk.models.registry import MODELS
-from tlk.recipe_schema import Recipe
 from tlk.scoring.best_of_blocks import best_of_blocks
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run
@@ -54,8 +52,8 @@ class RunSpace:
         shares = list(_shares(run, 1.0))
         whole = sum(share for _, own in shares for share in own)
         scaled = [(member, [share / whole for share in own]) for member, own in shares]
-        self._by_cosine = [(member, own) for member, own in scaled if _gives_embeddings(member)]
-        self._by_verdict = [(member, own) for member, own in scaled if not _gives_embeddings(member)]
+        self._by_cosine = [(member, own) for member, own in scaled if member.gives_embeddings()]
+        self._by_verdict = [(member, own) for member, own in scaled if not member.gives_embeddings()]
 
     def lacking(self, keys: np.ndarray) -> np.ndarray:
         """Return the positions of the content keys whose images would have to be decoded."""
@@ -113,12 +111,6 @@ def _shares(run: Run, weight: float) -> Iterator[tuple[Run, list[float]]]:
     deviations, count = np.array(run.calibration().deviations), len(run.models())
     scales = deviations if len(deviations) == count else [deviations.mean()]
     yield run, [weight / (float(scale) * count) for scale in scales]
-
-
-def _gives_embeddings(run: Run) -> bool:
-    recipe = run.recipe()
-    assert isinstance(recipe, Recipe)  # noqa: S101  # an ensemble has a blend
-    return "embeddings" in MODELS[recipe.model["name"]].gives
 
 
 def _parts(count: int) -> list[np.ndarray]:
