@@ -8,6 +8,8 @@ from tlk.errors import UserError
 
 OFFLINE = "TLK_OFFLINE"
 _HERE = ("localhost", "ip6-localhost", "::1", "::", "0.0.0.0", "")  # noqa: S104  # names of this machine, none is bound
+_SENT = ("socket.connect", "socket.sendto", "socket.sendmsg")
+_LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname")
 
 
 def is_offline() -> bool:
@@ -25,9 +27,9 @@ def guard_network() -> None:
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and isinstance(arguments[1], tuple):  # a path is of this machine
+    if event in _SENT and isinstance(arguments[1], tuple):  # a path is of this machine
         host = arguments[1][0]
-    elif event == "socket.getaddrinfo":
+    elif event in _LOOKED_UP:
         host = arguments[0]
     else:
         return
