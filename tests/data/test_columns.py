@@ -103,7 +103,7 @@ def test_a_zip_holds_one_table_beside_what_a_mac_adds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("entries", "number"), [({"a.csv": "a\n1\n", "b.csv": "a\n2\n"}, 2), ({"a.txt": "a\n1\n"}, 0)])
 def test_of_several_tables_in_a_zip_none_is_taken(entries: dict[str, str], number: int, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"t.zip holds {number} CSV tables instead of one"):
+    with pytest.raises(UserError, match=f"t.zip holds {number} CSVs where one was expected"):
         list(rows_of(zipped(tmp_path, **entries), ("a",)))
 
 

@@ -18,7 +18,7 @@ from tlk.workflows.report_curves import LOSSES, _means
 from tlk.workflows.report_hubs import occurrences, skewness, wrong_picks
 from tlk.workflows.report_pictures import Album
 from tlk.workflows.report_queries import margins, queries
-from tlk.workflows.report_ranks import binned, ranks
+from tlk.workflows.report_ranks import EDGES, binned, ranks
 from tlk.workflows.report_runs import ReportedRun, groups_of, predicted_order
 from tlk.workflows.report_strata import Labels, Stratum, strata
 from tlk.workflows.report_tables import difference, leaderboard, percent, top_k, transductive
@@ -149,7 +149,7 @@ def test_bins_hold_as_many_queries_each() -> None:
 
 
 def test_bins_of_ranks_hold_every_rank_once() -> None:
-    found = binned(np.array([1, 1, 2, 3, 5, 6, 30]))
+    found = binned(np.array([1, 1, 2, 3, 5, 6, 30]), EDGES)
     assert found == [("1", 2), ("2", 1), ("3–5", 2), ("6–10", 1), ("11–25", 0), ("26–50", 1)]
     section = ranks([made()])
     tables = [chart.table for chart in section.charts if chart.table is not None]

@@ -2,15 +2,11 @@
 
 import os
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from tlk.data.source import FolderSource, Source, ZipSource
-from tlk.data.zips import MAX_STREAMED_BYTES, open_entry
 from tlk.errors import UserError
 
 REPLACEMENTS = "replacements_for_corrupted_files"
@@ -110,36 +106,3 @@ def _files_below(folder: Path) -> Iterator[str]:
         folders.sort()
         below = Path(place).relative_to(folder).as_posix()
         yield from (name if below == "." else f"{below}/{name}" for name in sorted(names))
-
-
-@contextmanager
-def open_csv(path: Path) -> Iterator[IO[bytes]]:
-    """Open a CSV to be read as a stream: a file, or a zip that holds one.
-
-    Raises:
-        UserError: it cannot be opened or, as may turn out while it is read, not be read to its end.
-    """
-    if path.suffix.lower() != ".zip":
-        try:
-            with path.open("rb") as file:
-                yield file
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}\ncheck the path") from error
-        return
-    try:
-        with zipfile.ZipFile(path) as archive, open_entry(archive, _only_csv(archive), MAX_STREAMED_BYTES) as entry:
-            yield entry
-    except UserError:
-        raise
-    except Exception as error:  # zipfile and zlib each raise their own
-        raise UserError(
-            f"cannot read {path}: {error or 'it is cut off'}\ndownload it again, or give the unpacked file"
-        ) from error
-
-
-def _only_csv(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    names = {info.filename.rpartition("/")[2]: info for info in archive.infolist()}
-    tables = [info for name, info in names.items() if name.lower().endswith(".csv") and not name.startswith(".")]
-    if len(tables) != 1:
-        raise UserError(f"{archive.filename} holds {len(tables)} CSVs where one was expected\ngive the unpacked file")
-    return tables[0]

@@ -2,14 +2,10 @@
 
 import csv
 import io
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
-from tlk.data.zips import MAX_STREAMED_BYTES, open_entry
+from tlk.data.csv_files import open_csv
 from tlk.errors import UserError, shown
 from tlk.tables import Lines, undecodable_line
 
@@ -39,7 +35,7 @@ def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -
         UserError: a required column is missing, a column that is read stands there twice, a row is not as long as the
             header, or it is no CSV in UTF-8.
     """
-    with _opened(path) as file:
+    with open_csv(path) as file:
         text = Lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         reader, line = csv.reader(text, strict=True), 1
         try:
@@ -54,13 +50,11 @@ def rows_of(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -
                     yield line, [cells[place] if place is not None else "" for place in places]
                 line, text.row = reader.line_num + 1, 0
         except UnicodeDecodeError as error:
-            with _opened(path) as file:
+            with open_csv(path) as file:
                 line = undecodable_line(file)
             raise UserError(f"{path}, line {line}: not UTF-8 text: {error.reason}\nget the table again") from error
         except csv.Error as error:
             raise UserError(f"{path}, line {line}: {error}\nmend the row, or get the table again") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise UserError(f"cannot read {path}: {error or 'it is cut off'}\nget it again") from error
 
 
 def _places(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[int | None]:
@@ -73,27 +67,3 @@ def _places(path: Path, header: list[str], required: Sequence[str], optional: Se
             f"{path}, line 1: column {twice[0]!r} stands there twice\nmend the header, or get the table again"
         )
     return [header.index(name) if name in header else None for name in (*required, *optional)]
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        if path.suffix.lower() != ".zip":
-            with path.open("rb") as file:
-                yield file
-            return
-        with zipfile.ZipFile(path) as archive:
-            tables = [info for info in archive.infolist() if _is_table(info.filename)]
-            if len(tables) != 1:
-                raise UserError(f"{path} holds {len(tables)} CSV tables instead of one\nunpack the one that is meant")
-            with open_entry(archive, tables[0], MAX_STREAMED_BYTES) as entry:
-                yield entry
-    except UserError:
-        raise
-    except Exception as error:  # a damaged directory makes zipfile trip over more than its own kinds
-        raise UserError(f"cannot read {path}: {error or 'it is cut off'}\nget it again") from error
-
-
-def _is_table(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix.lower() == ".csv" and not path.name.startswith(".") and path.parts[0] != "__MACOSX"

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from tlk.data.fetch import Fetcher, is_on_this_machine
 from tlk.data.politeness import Clock, Manners, Pace, StoppedError
-from tlk.errors import UserError
+from tlk.errors import UserError, printable
 from tlk.offline import is_offline
 
 __all__ = ["Failure", "Manners", "Wanted", "download"]
@@ -111,13 +111,8 @@ def _work(
         while True:
             one = todo.get_nowait()
             why = fetcher.fetch(one.url, one.path)
-            outcomes.put(Failure(one.url, one.path, _printable(why)) if why else None)
+            outcomes.put(Failure(one.url, one.path, printable(why)) if why else None)
     except (Empty, StoppedError):
         return
     except BaseException as error:  # is raised again in the calling thread
         outcomes.put(error)
-
-
-def _printable(why: str) -> str:
-    """Return a text without what a server may have put in to steer a terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in why)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlk.data.archives import open_csv
 from tlk.data.competition import is_plain_id
+from tlk.data.csv_files import open_csv
 from tlk.data.source import MAX_FILE_BYTES
 from tlk.errors import UserError
 from tlk.tables import Lines, Table, parse_table, refuse_repeated_columns, undecodable_line

@@ -12,7 +12,7 @@ from tlk.verification import roc_auc
 from tlk.workflows.figure_pictures import Pictures
 from tlk.workflows.progress import Reporter
 from tlk.workflows.report_runs import ReportedRun
-from tlk.workflows.verify import embedded
+from tlk.workflows.verify import counted_once, embedded
 from tlk.workflows.workspace import Workspace
 
 _PAIRS, _BLOCK = 4, 256  # shown of each kind; scored at a time
@@ -37,7 +37,7 @@ def score_pairs_of_test(
     assert isinstance(collection, Collection)  # noqa: S101  # the run is one on a collection
     assert run.verification is not None  # noqa: S101
     found = read_pairs(collection, workspace.data)
-    rows = _once(found)
+    rows = np.flatnonzero((found.part == TEST) & counted_once(found))
     match = found.match[rows]
     if match.all() or not match.any():
         return None
@@ -54,15 +54,6 @@ def score_pairs_of_test(
     rows, match, auc = rows[known], match[known], roc_auc(scores, match)
     blocks = _blocks(found, rows, match, scores[known], collection, pictures)
     return ScoredPairs(scores[known], match, auc, float(run.verification["threshold"]), blocks)
-
-
-def _once(found: CollectionPairs) -> np.ndarray:
-    """Return the test part's pairs, each once although several rules relate its images: those that `verify` judges."""
-    tested = np.flatnonzero(found.part == TEST)
-    if len(found.rules) == 1:
-        return tested
-    both = np.sort(np.column_stack([found.left, found.right])[tested], axis=1)
-    return np.asarray(np.sort(tested[np.unique(both, axis=0, return_index=True)[1]]))
 
 
 def _blocks(

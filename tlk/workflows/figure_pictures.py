@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tlk.data.collection import Collection, is_collection
-from tlk.data.collection_pairs import read_pairs
-from tlk.data.competition import Competition
-from tlk.data.parts import LEFT_OUT
 from tlk.data.reader import ImageReader
 from tlk.errors import UserError
-from tlk.workflows.manifest import describe_data
 from tlk.workflows.progress import Reporter
+from tlk.workflows.trained_images import Data, fingerprint_of, open_data
 from tlk.workflows.workspace import Workspace
 
 _SIDE = 240  # pixels of the longer side
@@ -24,7 +20,7 @@ _SIDE = 240  # pixels of the longer side
 class Pictures:
     """The data's images, and the fingerprint that a run trained on them has."""
 
-    data: Competition | Collection
+    data: Data
     reader: ImageReader
     fingerprint: str
 
@@ -44,17 +40,9 @@ class Pictures:
 def open_pictures(workspace: Workspace, reporter: Reporter) -> Pictures | None:
     """Return the data's images; None, which is said, where there are none that can be used."""
     try:
-        data: Competition | Collection
-        if is_collection(workspace.data):
-            data = Collection(workspace.data)
-            used = np.flatnonzero(read_pairs(data, workspace.data).image_part != LEFT_OUT)
-            paths = [data.paths[image] for image in used]
-        else:
-            data = workspace.competition()
-            pairs = data.train_pairs()
-            paths = [*data.paths("train/left", pairs.lefts), *data.paths("train/right", pairs.rights)]
+        data = open_data(workspace)
         reader = workspace.reader(data, passes=1)
-        return Pictures(data, reader, str(describe_data(data.name, paths, reader.keys(paths))["fingerprint"]))
+        return Pictures(data, reader, fingerprint_of(workspace, data, reader))
     except UserError as error:
         reporter.note(f"without pictures: {str(error).splitlines()[0]}")
         return None

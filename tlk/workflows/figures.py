@@ -14,7 +14,7 @@ from tlk.workflows.figure_examples import failures, sampled_pairs, successes
 from tlk.workflows.figure_pairs import score_pairs_of_test
 from tlk.workflows.figure_pictures import Pictures, open_pictures
 from tlk.workflows.progress import Reporter
-from tlk.workflows.report_curves import LOSSES, SHARES, Measure, stages
+from tlk.workflows.report_curves import LOSSES, SHARES, Measure, stages, trainings
 from tlk.workflows.report_runs import ReportedRun
 from tlk.workflows.run import Run, find_run
 from tlk.workflows.skip_bad import as_trained
@@ -45,7 +45,7 @@ def _figures(
     workspace: Workspace, run: ReportedRun, pictures: Pictures | None, reporter: Reporter
 ) -> Iterator[tuple[str, Figure]]:
     """Yield a run's figures, each with what its file is called."""
-    for title, part in _members(run.run, run.name):
+    for title, part in trainings(run.run):
         panels = _panels(part)
         if panels:
             what = "learning-curves" if part == run.run else f"learning-curves-{part.name}"
@@ -74,16 +74,6 @@ def _of_competition(run: ReportedRun, pictures: Pictures) -> Iterator[tuple[str,
         if rows:
             yield what, draw.examples(f"{run.name}: {title}", rows)
     yield "pairs", draw.side_by_side(f"{run.name}: pairs, out-of-fold", sampled_pairs(run, pictures))
-
-
-def _members(run: Run, title: str) -> Iterator[tuple[str, Run]]:
-    """Yield the runs of single recipes that a run consists of, each with its title."""
-    blend = run.blend()
-    if blend is None:
-        yield title, run
-        return
-    for member in blend.members:
-        yield from _members(run.member(member.run), f"{title}: {member.run}")
 
 
 def _panels(run: Run) -> list[draw.Panel]:

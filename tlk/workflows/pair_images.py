@@ -102,10 +102,9 @@ def _path(query: Query, gallery: Gallery, name: str) -> str:
 
 def _is_of(run: Run, workspace: Workspace) -> bool:
     """Return whether the run was trained on the very images of the data."""
-    from tlk.workflows.manifest import describe_data
+    from tlk.workflows.trained_images import fingerprint_of
 
-    competition = as_trained(workspace, run.manifest()).competition()
-    pairs, reader = competition.train_pairs(), workspace.reader(competition, passes=1)
-    paths = [*competition.paths("train/left", pairs.lefts), *competition.paths("train/right", pairs.rights)]
-    own = describe_data(competition.name, paths, reader.keys(paths))["fingerprint"]
+    trained = as_trained(workspace, run.manifest())
+    competition = trained.competition()
+    own = fingerprint_of(trained, competition, trained.reader(competition, passes=1))
     return bool(own == run.manifest()["data"].get("fingerprint"))

@@ -28,7 +28,7 @@ def learning_curves(runs: Sequence[ReportedRun]) -> Section:
     """Return the curves of all runs, those of an ensemble's members as well."""
     charts, silent = [], []
     for run in runs:
-        drawn = [chart for name, part in _trainings(run.run) for chart in _charts(name, part)]
+        drawn = [chart for name, part in trainings(run.run) for chart in _charts(name, part)]
         charts += drawn
         silent += [] if drawn else [run.name]
     text = (
@@ -58,13 +58,14 @@ def stages(run: Run) -> dict[str, Folds]:
     return found
 
 
-def _trainings(run: Run) -> Iterator[tuple[str, Run]]:
+def trainings(run: Run) -> Iterator[tuple[str, Run]]:
+    """Yield the runs of single recipes that a run consists of, each with its title."""
     blend = run.blend()
     if blend is None:
         yield run.name, run
         return
     for member in blend.members:
-        for name, part in _trainings(run.member(member.run)):
+        for name, part in trainings(run.member(member.run)):
             yield f"{run.name}: {name}", part
 
 

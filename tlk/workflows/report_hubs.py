@@ -12,6 +12,7 @@ from tlk.report.blocks import Cell, Chart, Picture, Section, Table
 from tlk.report.charts import bar_chart
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.report_pictures import Album
+from tlk.workflows.report_ranks import binned
 from tlk.workflows.report_runs import ReportedRun, predicted_order
 from tlk.workflows.report_tables import percent
 
@@ -70,12 +71,7 @@ def skewness(counts: np.ndarray) -> float:
 
 def _chart(name: str, found: np.ndarray, near: int) -> Chart:
     title = f"{name}: among the {near} nearest of how many queries"
-    ends = [*(edge - 1 for edge in EDGES[1:]), int(found.max())]
-    bars = [
-        (str(first) if first == last else f"{first}–{last}", int(((found >= first) & (found <= last)).sum()))
-        for first, last in zip(EDGES, ends, strict=True)
-        if first <= found.max()
-    ]
+    bars = binned(found, EDGES)
     table = Table(title, ("queries", "images"), [(label, f"{count:,}") for label, count in bars])
     return bar_chart(title, ("queries that an image is near to", "images"), bars, table)
 

@@ -7,20 +7,14 @@ import cv2
 import numpy as np
 
 from tlk.data.borders import trim_borders
-from tlk.data.collection import Collection, is_collection
-from tlk.data.collection_pairs import read_pairs
 from tlk.data.competition import Competition
-from tlk.data.parts import LEFT_OUT
-from tlk.data.reader import ImageReader
 from tlk.errors import UserError
 from tlk.report.thumbnails import encode, reduce
-from tlk.workflows.manifest import describe_data
 from tlk.workflows.progress import Reporter
 from tlk.workflows.report_runs import ReportedRun
 from tlk.workflows.skip_bad import as_trained
+from tlk.workflows.trained_images import Data, fingerprint_of, open_data
 from tlk.workflows.workspace import Workspace
-
-Data = Competition | Collection
 
 _FRAMED = 0.97  # of the area, or less, is left without bars and margins
 _GREY = 6  # of 255: mean distance of a pixel's channels
@@ -69,9 +63,9 @@ def make_album(workspace: Workspace, runs: Sequence[ReportedRun], reporter: Repo
     if runs:
         workspace = as_trained(workspace, runs[0].manifest)
     try:
-        data: Data = Collection(workspace.data) if is_collection(workspace.data) else workspace.competition()
+        data = open_data(workspace)
         reader = workspace.reader(data, passes=1)
-        found = Album(_fingerprint(workspace, data, reader), _places(data))
+        found = Album(fingerprint_of(workspace, data, reader), _places(data))
         fitting = [run for run in runs if found.has(run)]
         paths = list(dict.fromkeys(path for run in fitting for path in found.paths(run)))
         looks: dict[str, Look] = {}
@@ -107,14 +101,3 @@ def _places(data: Data) -> dict[str, Mapping[str, str]]:
         return {side: data.images(f"train/{side}") for side in ("left", "right")}
     places: Mapping[str, str] = dict(zip(data.ids, data.paths, strict=True))
     return {"left": places, "right": places}
-
-
-def _fingerprint(workspace: Workspace, data: Data, reader: ImageReader) -> str:
-    """Return the fingerprint that a run trained on the data would have."""
-    if isinstance(data, Competition):
-        pairs = data.train_pairs()
-        paths = [*data.paths("train/left", pairs.lefts), *data.paths("train/right", pairs.rights)]
-    else:
-        used = np.flatnonzero(read_pairs(data, workspace.data).image_part != LEFT_OUT)
-        paths = [data.paths[image] for image in used]
-    return str(describe_data(data.name, paths, reader.keys(paths))["fingerprint"])

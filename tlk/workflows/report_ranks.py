@@ -18,22 +18,21 @@ def ranks(runs: Sequence[ReportedRun]) -> Section:
         counts = np.bincount(run.result.ranks, minlength=run.result.length + 1)[1:]
         bars = [(str(rank + 1), int(count)) for rank, count in enumerate(counts)]
         charts.append(_chart(f"{run.name}: rank in lists of {run.result.length}", bars))
-        charts.append(_chart(f"{run.name}: rank among all images of the fold", binned(run.result.beating + 1)))
+        charts.append(_chart(f"{run.name}: rank among all images of the fold", binned(run.result.beating + 1, EDGES)))
     text = (
         "How many queries have their truth at each rank. Ties count against us. A bar at the end is what never works."
     )
     return Section("ranks", "Ranks", (text,), tuple(charts))
 
 
-def binned(ranks: np.ndarray) -> list[tuple[str, int]]:
-    """Return how many of `(n,)` ranks lie in bins that grow: 1, 2, 3–5, 6–10, …, up to the last that has any."""
-    ends = [*(edge - 1 for edge in EDGES[1:]), int(ranks.max())]
-    bins = [
-        (str(first) if first == last else f"{first}–{last}", int(((ranks >= first) & (ranks <= last)).sum()))
-        for first, last in zip(EDGES, ends, strict=True)
-        if first <= ranks.max()
+def binned(values: np.ndarray, edges: Sequence[int]) -> list[tuple[str, int]]:
+    """Return how many of `(n,)` whole numbers lie in the bins that begin at `edges`, up to the last that has any."""
+    ends = [*(edge - 1 for edge in edges[1:]), int(values.max())]
+    return [
+        (str(first) if first == last else f"{first}–{last}", int(((values >= first) & (values <= last)).sum()))
+        for first, last in zip(edges, ends, strict=True)
+        if first <= values.max()
     ]
-    return bins
 
 
 def _chart(title: str, bars: Sequence[tuple[str, int]]) -> Chart:

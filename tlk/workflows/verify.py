@@ -45,7 +45,7 @@ def verify(run: Run, workspace: Workspace, device: str, reporter: Reporter) -> d
     judged = np.flatnonzero(found.part != TRAIN)
     scores = np.full(len(found.left), np.nan)
     scores[judged] = _compare(embeddings, scorer, place[found.left[judged]], place[found.right[judged]])
-    chosen = (found.part == VALIDATION) & _once(found)
+    chosen = (found.part == VALIDATION) & counted_once(found)
     threshold = best_threshold(scores[chosen], found.match[chosen])
     return {
         "threshold": threshold,
@@ -139,7 +139,7 @@ def _compare(embeddings: np.ndarray, scorer: Scorer, first: np.ndarray, second: 
     return np.concatenate([np.empty(0), *parts])
 
 
-def _once(found: CollectionPairs) -> np.ndarray:
+def counted_once(found: CollectionPairs) -> np.ndarray:
     """Return an `(m,)` mask of the pairs, each counted once although several rules relate its images."""
     if len(found.rules) == 1:
         return np.ones(len(found.left), bool)
@@ -152,7 +152,7 @@ def _once(found: CollectionPairs) -> np.ndarray:
 def _pairs(found: CollectionPairs, labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, Any]:
     tested = found.part == TEST
     known = np.isin(labels[:, 0], labels[found.image_part == TRAIN, 0]) & (labels[:, 0] >= 0)
-    kinds = {"all": tested & _once(found)}
+    kinds = {"all": tested & counted_once(found)}
     if len(found.rules) > 1:
         kinds |= {f"rule {rule}": tested & (found.rule == number) for number, rule in enumerate(found.rules)}
     first = tested & (found.rule == 0)
