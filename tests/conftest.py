@@ -17,6 +17,9 @@ settings.load_profile("tlk")
 PAIRS = 110  # the smallest round number that gives five folds lists of 20
 QUERIES = 40
 
+# Where real data lie, in folders tll/, nga/ and painters/; tests of what is not there are skipped.
+REAL_DATA = Path(os.environ.get("TLK_TEST_DATA", "real-data")).resolve()
+
 
 @pytest.fixture(scope="session")
 def competition_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

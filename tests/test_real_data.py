@@ -1,17 +1,17 @@
-"""The competition's own data, where TLK_TEST_DATA or a folder beside the checkout has it; skipped elsewhere."""
+"""The competition's own data, where they lie in tll/ below TLK_TEST_DATA; skipped elsewhere."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import REAL_DATA
 from tlk.cli.main import run
 from tlk.data.competition import Competition
 from tlk.data.reader import ImageReader
 from tlk.workflows.out_of_fold import OutOfFold
 
-FOLDER = Path(os.environ.get("TLK_TEST_DATA", "../shared/tll")).resolve()
+FOLDER = REAL_DATA / "tll"
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,16 +1,16 @@
 """Columns by name, of tables with all that real ones hide inside their quotes; faults by file and line."""
 
-import os
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REAL_DATA
 from tlk.data.columns import find_table, rows_of
 from tlk.errors import UserError
 
-REAL = Path(os.environ.get("TLK_SHARED", "../shared"), "nga").resolve()
+REAL = REAL_DATA / "nga"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="no real tables here")
 
 

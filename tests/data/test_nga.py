@@ -1,18 +1,18 @@
 """The open data of the National Gallery of Art: what is read, joined, left out and refused."""
 
 import csv
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REAL_DATA
 from tlk.data.nga import OBJECTS, Counted, Picture, Work, media, published, terms, works
 from tlk.data.standins import draw_nga
 from tlk.errors import UserError
 
-REAL = Path(os.environ.get("TLK_SHARED", "../shared"), "nga").resolve()
+REAL = REAL_DATA / "nga"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="no real tables here")
 ADDRESS = "http://127.0.0.1:8080/iiif"
 PUBLISHED = "iiifurl,iiifthumburl,viewtype,sequence,maxpixels,openaccess,depictstmsobjectid"

@@ -1,16 +1,16 @@
 """The competition's tables with all their oddities, and the faults that are named by file and line."""
 
-import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REAL_DATA
 from tlk.data import painters as module
 from tlk.data.painters import COLUMNS, find_year, read_paintings, read_submission_pairs
 from tlk.errors import UserError
 
-REAL = Path(os.environ.get("TLK_SHARED", "../shared"), "painters").resolve()
+REAL = REAL_DATA / "painters"
 
 HEADER = "artist,date,genre,pixelsx,pixelsy,size_bytes,source,style,title,artist_group,in_train,new_filename"
 ROWS = (

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import REAL_DATA
 from tlk.data.standins import draw_nga
 from tlk.data.standins.nga_tables import HEADERS
 from tlk.duplicates import find_duplicates
 from tlk.errors import UserError
 from tlk.tables import parse_table
 
-REAL = Path(os.environ.get("TLK_SHARED", "../shared"), "nga").resolve()
+REAL = REAL_DATA / "nga"
 
 ADDRESS = "http://127.0.0.1:8080/iiif"
 SITTERS = 8

@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import os
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.conftest import REAL_DATA
 from tlk.data.images import decode_image
 from tlk.data.standins import draw_painters
 from tlk.data.standins.painters import HEADER
 from tlk.errors import UserError
 
-REAL = Path(os.environ.get("TLK_SHARED", "../shared"), "painters", "all_data_info.60-rows.csv").resolve()
+REAL = REAL_DATA / "painters" / "all_data_info.60-rows.csv"
 
 ARTISTS, PAINTINGS = 12, 4
 ARCHIVES = ("train_1", "train_2", "test")
