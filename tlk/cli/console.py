@@ -13,6 +13,7 @@ import typer
 
 from tlk.console import Console as Console
 from tlk.errors import printable
+from tlk.percent import percent as percent
 
 if TYPE_CHECKING:
     from tlk.workflows.ensemble import Contribution
@@ -76,12 +77,6 @@ def _width() -> int:
         return max(1, shutil.get_terminal_size().columns)
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isdecimal() and int(columns) > 0 else 80
-
-
-def percent(value: float, interval: tuple[float, float] | list[float] | None = None) -> str:
-    """Return an accuracy in percent, with its interval if there is one."""
-    text = f"{100 * value:.1f}"
-    return text if interval is None else f"{text} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
 
 
 def print_new_run(name: str, folder: Path, numbers: dict[str, Any], then: Sequence[str] = ("eval", "predict")) -> None:

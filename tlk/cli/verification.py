@@ -3,6 +3,7 @@
 from typing import Any
 
 from tlk.cli.console import percent, print_table
+from tlk.percent import gallery_rows
 
 
 def print_verification(row: dict[str, Any] | None) -> None:
@@ -15,16 +16,6 @@ def print_verification(row: dict[str, Any] | None) -> None:
         lines.append([kind, f"{one['n']:,}", accuracy, area, f"{one['positive']:.2f} / {one['negative']:.2f}"])
     title = f"pairs of the test part, called matched above {row['threshold']:.3f}, as the validation part says"
     print_table(["pairs", "n", "accuracy %", "ROC AUC %", "means"], lines, title)
-    lines = [
-        [
-            f"{rule}, {name}@{k}",
-            f"{one['queries']:,} in {one['gallery']:,}",
-            percent(value, one[f"{name}_ci95"][k]),
-            percent(one["chance"][k][name]),
-        ]
-        for rule, one in row["gallery"].items()
-        for name in ("recall", "precision")
-        for k, value in one[name].items()
-    ]
+    lines = [list(line) for line in gallery_rows(row)]
     if lines:
         print_table(["found by", "queries", "%", "chance %"], lines, "among all images of the test part")

@@ -7,6 +7,8 @@ import numpy as np
 
 from tlk.constants import PICKS
 from tlk.metrics import paired_interval
+from tlk.percent import gallery_rows
+from tlk.percent import percent as plain_percent
 from tlk.report.blocks import Chart, Section, Table
 from tlk.report.charts import line_chart
 from tlk.report.intervals import Measured, Row, interval_chart
@@ -18,11 +20,8 @@ MATCHED = {"matched": ("matched_top_k", "matched_ci95")}
 
 
 def percent(value: float, interval: Sequence[float] | None = None) -> str:
-    """Return an accuracy in percent, with its interval if there is one."""
-    text = f"{100 * value:.1f}".replace("-", "−")
-    if interval is None:
-        return text
-    return f"{text} [{percent(interval[0])}, {percent(interval[1])}]"
+    """Return an accuracy in percent, with its interval if there is one; a minus is as wide as a digit."""
+    return plain_percent(value, interval).replace("-", "−")
 
 
 def leaderboard(runs: Sequence[ReportedRun]) -> Section:
@@ -164,25 +163,11 @@ def collection_pairs(runs: Sequence[ReportedRun]) -> Section | None:
             for kind, one in run.verification["pairs"].items()
         ]
         tables.append(Table(caption, ("pairs", "n", "accuracy %", "ROC AUC %", "mean scores"), pairs))
-        found = _found(run.verification)
+        found = list(gallery_rows(run.verification, percent))
         if found:
             caption = f"{run.name}: found among all images of the test part"
             tables.append(Table(caption, ("found by", "queries", "%", "chance %"), found))
     return Section("pairs", "Pairs of the collection", tables=tuple(tables)) if tables else None
-
-
-def _found(verification: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            f"{rule}, {name}@{k}",
-            f"{one['queries']:,} in {one['gallery']:,}",
-            percent(value, one[f"{name}_ci95"][k]),
-            percent(one["chance"][k][name]),
-        )
-        for rule, one in verification["gallery"].items()
-        for name in ("recall", "precision")
-        for k, value in one[name].items()
-    ]
 
 
 def _share(row: dict[str, Any], way: tuple[str, str], k: int) -> str:

@@ -4,6 +4,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tlk.errors import UserError
+from tlk.percent import percent
 
 if TYPE_CHECKING:
     from tlk.workflows.run import Run
@@ -18,8 +19,7 @@ def rows_of(run: "Run") -> list[tuple[str, str]]:
     rows = [("name", run.name), ("recipe", str(numbers.get("recipe"))), ("data", data)]
     for k, share in numbers["expected_top_k"].items():
         interval = numbers.get("expected_ci95", {}).get(k)  # runs of former times have none
-        known = "" if interval is None else f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
-        rows.append((f"expected top-{k} %", f"{100 * share:.1f}{known}"))
+        rows.append((f"expected top-{k} %", percent(share, interval)))
     return rows
 
 
