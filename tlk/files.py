@@ -76,7 +76,12 @@ def require_folder(folder: Path, remedy: str) -> None:
     if not there.is_dir():
         raise UserError(f"cannot write into {folder}: {there} is not a folder\n{remedy}")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write into {folder}: {there} cannot be written to\n{remedy}")
+        why = "read-only file system" if _is_read_only(there) else "permission denied"
+        raise UserError(f"cannot write into {folder}: {there} cannot be written to, {why}\n{remedy}")
+
+
+def _is_read_only(folder: Path) -> bool:
+    return hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _cannot_write(path: Path, error: OSError, remedy: str) -> UserError:

@@ -119,7 +119,7 @@ def _tuples(value: Any, key: str = "") -> Any:
         OverflowError: a whole number has more than the 64 bits that TOML gives it; of too many digits none is printed.
     """
     if isinstance(value, int) and value.bit_length() > 63:
-        raise OverflowError(f"{key}: a whole number is larger than any that TOML knows")
+        raise OverflowError(f"{one_line(key)}: a whole number is larger than any that TOML knows")
     if isinstance(value, dict):
         return {name: _tuples(item, f"{key}.{name}".lstrip(".")) for name, item in value.items()}
     return tuple(_tuples(item, key) for item in value) if isinstance(value, list) else value

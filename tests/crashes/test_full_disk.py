@@ -168,7 +168,7 @@ def test_a_place_that_is_only_read(
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         message = refuse(server, place, *arguments)
         assert where in message
-        assert "Read-only" in message
+        assert "read-only file system" in message.lower()
 
 
 def test_all_that_is_needed_can_be_read_from_places_that_are_only_read(

@@ -56,7 +56,7 @@ def test_a_run_on_its_way_may_change(run: Path) -> None:
     require_whole(run, run / "metrics.json")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"nonsense\n", b"0123  metrics.json\n"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"nonsense\n", b"0123  metrics.json\n"])
 def test_a_damaged_list_is_named(content: bytes, run: Path) -> None:
     (run / CHECKSUMS).write_bytes(content)
     with pytest.raises(UserError, match=f"{CHECKSUMS} is damaged"):

@@ -54,6 +54,8 @@ def require_whole(folder: Path, path: Path, sha256: str | None = None) -> None:
         raise damaged_run(folder, f"cannot read {error.filename}: {error.strerror}") from error
     except ValueError as error:
         raise damaged_run(folder, f"{listing} is damaged: {error}") from error
+    if not known:
+        raise damaged_run(folder, f"{listing} is damaged: it is empty")
     if known.get(path.relative_to(folder).as_posix()) != there:
         raise damaged_run(folder, f"{path} is damaged: it is not what {listing} says")
 
