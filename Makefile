@@ -27,7 +27,7 @@ demo-art: $(STAMP) ## draw stand-ins of two art collections, read them, train, p
 	@$(BIN)/tlk demo-art $(if $(BACKBONE),--backbone '$(BACKBONE)')
 
 # Tests run in random order, in as many processes as there are cores; -n 0 runs them in one, -p no:randomly in order.
-PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --maxprocesses 8 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --maxprocesses 8 --dist worksteal
 
 test: $(STAMP) ## run the tests, with branch coverage; a few minutes
 	$(PYTEST) -m 'not slow' --cov --cov-report=term

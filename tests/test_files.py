@@ -127,8 +127,7 @@ def test_a_folder_that_cannot_be_written_to_is_known_before(tmp_path: Path, monk
             require_folder(below, "remedy")
     asked = []
     monkeypatch.setattr(os, "access", lambda place, mode: asked.append(place))  # for root all can be written to
-    with pytest.raises(
-        UserError, match=rf"cannot write into {tmp_path}/new/deep: {tmp_path} cannot be written to, permission denied\nrem"
-    ):
+    said = rf"cannot write into {tmp_path}/new/deep: {tmp_path} cannot be written to, permission denied\nrem"
+    with pytest.raises(UserError, match=said):
         require_folder(tmp_path / "new" / "deep", "remedy")
     assert asked == [tmp_path]
