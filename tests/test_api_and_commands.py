@@ -65,11 +65,10 @@ def comparable(told: Any) -> Any:
 @pytest.mark.parametrize("case", CASES)
 def test_both_reach_one_function(case: str, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed, call, target = CASES[case]
-    seen: list[tuple[Any, ...]] = []
+    seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def work(*given: Any, **named: Any) -> None:
-        assert not named
-        seen.append(tuple(map(comparable, given)))
+        seen.append((tuple(map(comparable, given)), {name: comparable(told) for name, told in named.items()}))
         raise UserError("far enough")
 
     monkeypatch.setattr(target, work)

@@ -155,7 +155,8 @@ def score(
 
     workspace = _workspace(data, runs)
     chosen = run if isinstance(run, Run) else open_run(run, data, runs=runs)
-    done = score_test_lists(workspace, chosen, device, reporter or Console(), matching, known_pairs)
+    told = reporter or Console()
+    done = score_test_lists(workspace, chosen, device, told, matching=matching, known_pairs=known_pairs)
     return list(done.lists.queries), list(done.lists.candidates), done.scores
 
 
@@ -179,7 +180,16 @@ def predict(
     from tlk.workflows.predict import predict as work
 
     workspace = _beside(_workspace(data, runs), run)
-    return work(workspace, _name(run), _path(out), device, reporter or Console(), matching, known_pairs, skip_bad)
+    return work(
+        workspace,
+        _name(run),
+        _path(out),
+        device,
+        reporter or Console(),
+        matching=matching,
+        known_pairs=known_pairs,
+        skip_bad=skip_bad,
+    )
 
 
 def evaluate(

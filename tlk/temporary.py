@@ -94,7 +94,8 @@ def sweep(folder: Path) -> None:
 def temporaries(folder: Path) -> list[Path]:
     """Return the temporary files and folders in a folder, those that are being written, too."""
     try:
-        return [Path(entry.path) for entry in os.scandir(folder) if _NAME.fullmatch(entry.name)]
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if _NAME.fullmatch(entry.name)]
     except OSError:  # there is no such folder
         return []
 

@@ -82,7 +82,7 @@ def predict(
         raise UserError(f"{what}\nname the pairs to compare: tlk predict --data {workspace.data} --pairs FILE")
     from tlk.workflows.predict import predict as work
 
-    done = work(workspace, run, out, device, Console(), matching, known_pairs, skip_bad)
+    done = work(workspace, run, out, device, Console(), matching=matching, known_pairs=known_pairs, skip_bad=skip_bad)
     how = "all lists matched (transductive)" if done.matched else "strictly per query"
     how += ", models that saw the test half" if done.run.manifest().get("pseudo_pairs") else ""
     how += f", {done.known} answers known from training pairs" if done.known else ""

@@ -99,16 +99,16 @@ def compare(
             reporter.note(f"run {run.name} may have learned from {learned}: what it says of it flatters")
     probability = float(known.curve.probability(np.array([similarity]))[0])
     return Compared(
-        first,
-        second,
-        run.name,
-        similarity,
-        known.percentiles(similarity),
-        known.threshold,
-        probability,
-        known.curve.share,
-        known.accuracy,
-        score is not None,
+        first=first,
+        second=second,
+        run=run.name,
+        similarity=similarity,
+        percentiles=known.percentiles(similarity),
+        threshold=known.threshold,
+        probability=probability,
+        share=known.curve.share,
+        accuracy=known.accuracy,
+        out_of_fold=score is not None,
     )
 
 

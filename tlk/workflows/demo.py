@@ -78,7 +78,7 @@ def run_demo(backbone: str | None, reporter: Reporter) -> tuple[list[DemoRow], l
 
 def _row(workspace: Workspace, run: str, numbers: dict[str, Any], matching: bool, reporter: Reporter) -> DemoRow:
     """Predict with a run and score it against the true answers: nothing for a leaderboard, so not in the ledger."""
-    done = predict(workspace, run, _scores(workspace, run), "auto", reporter, matching, enter=False)
+    done = predict(workspace, run, _scores(workspace, run), "auto", reporter, matching=matching, enter=False)
     scored = evaluate_submission(DATA, done.path, None, PICKS)
     k = str(PICKS)
     share, interval = ("matched_top_k", "matched_ci95") if matching else ("top_k", "ci95")

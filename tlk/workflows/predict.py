@@ -52,10 +52,10 @@ def predict(
     out: Path | None,
     device: str,
     reporter: Reporter,
+    *,
     matching: bool | None = None,
     known_pairs: bool | None = None,
     skip_bad: bool = False,
-    *,
     enter: bool = True,
 ) -> Prediction:
     """Score every test list, write the submission and, unless it is not to `enter` there, a row of the ledger.
@@ -77,7 +77,7 @@ def predict(
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
     if skip_bad:
         workspace = without_bad(workspace, of_lists, reporter)
-    done = score_test_lists(workspace, run, device, reporter, matching, known_pairs)
+    done = score_test_lists(workspace, run, device, reporter, matching=matching, known_pairs=known_pairs)
     text = format_submission(done.lists.queries, done.scores)
     write_text(target, text)
     if enter:
@@ -90,6 +90,7 @@ def score_test_lists(
     run: Run,
     device: str,
     reporter: Reporter,
+    *,
     matching: bool | None = None,
     known_pairs: bool | None = None,
 ) -> ScoredLists:
