@@ -127,7 +127,7 @@ def test_a_quoted_row_of_ever_more_lines_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_that_claims_more_than_any_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "MAX_STREAMED_BYTES", 10)
+    monkeypatch.setattr("tlk.data.csv_files.MAX_STREAMED_BYTES", 10)
     (tmp_path / "objects.zip").write_bytes(entry("objects.csv", b"id,title\n1,2\n"))
     with pytest.raises(UserError, match="it would unpack to 13 bytes, the limit is 10"):
         list(columns.rows_of(tmp_path / "objects.zip", ("id",)))
