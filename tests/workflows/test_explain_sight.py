@@ -33,6 +33,9 @@ class Sight(GradientSight):
     def embed(self, inputs: Tensor) -> Tensor:
         return self.model.embed(inputs[None])
 
+    def cells(self, picture: np.ndarray) -> np.ndarray:
+        return picture.transpose(2, 0, 1)
+
 
 LEFT, RIGHT = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
 

@@ -1,5 +1,6 @@
 """How a model sees two pictures: how alike they are to it, and which of their regions had a say."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,7 +38,7 @@ class Sight(Protocol):
         """Return `(c, h, w)` maps whose cells tell what is where."""
 
 
-class GradientSight:
+class GradientSight(ABC):
     """Base of what can be differentiated: the gradient of the similarity with respect to the pixels of both pictures.
 
     Source: Simonyan, Vedaldi and Zisserman, *Deep Inside Convolutional Networks*, 2014, as Munteanu, *Image
@@ -51,17 +52,17 @@ class GradientSight:
     regions = "the last feature map"
     model: Model
 
+    @abstractmethod
     def inputs(self, picture: np.ndarray) -> Tensor:
         """Return the `(1, c, h, w)` float pixels that the model sees of a picture."""
-        raise NotImplementedError
 
+    @abstractmethod
     def embed(self, inputs: Tensor) -> Tensor:
         """Return the `(1, e)` embedding of `(1, c, h, w)` pixels, differentiable."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cells(self, picture: np.ndarray) -> np.ndarray:
         """Return `(c, h, w)` maps whose cells tell what is where."""
-        raise NotImplementedError
 
     def look(self, left: np.ndarray, right: np.ndarray) -> Seen:
         """Return how alike the pictures are, and the gradients of that."""
