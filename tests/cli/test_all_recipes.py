@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +56,26 @@ class Inline(dict[str, Any]):
         return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in self.items()) + "}"
 
 
+@pytest.fixture(scope="session")
+def shared_cache(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one recipe embedded, others read."""
+    folder = tmp_path_factory.mktemp("shared") / "cache"
+    shutil.copytree(warm_cache, folder)
+    return folder
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipe(
     name: str,
     competition_folder: Path,
     tiny_backbone: Path,
+    shared_cache: Path,
     workspace_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
-    monkeypatch.setenv("TLK_CACHE", str(tiny_backbone.parent / "cache"))  # what one recipe embedded, others read
+    monkeypatch.setenv("TLK_CACHE", str(shared_cache))
     recipe = load_recipe(name)
     backbone = ["--backbone", f"local-dir:{tiny_backbone}"] if recipe.uses_backbone else []
     assert run(["train", name, *backbone, *options(name), "--refit"]) == 0
