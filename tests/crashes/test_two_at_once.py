@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +126,7 @@ def test_what_is_being_trained_is_left_alone(server: Start, here: Path) -> None:
     done(server, first, "train", "network.toml", "--run", "alone")
     training = server(first, "train", "network.toml", "--run", "mine", "--overwrite")
     wait_for(lambda: any((here / "runs/mine.partial").glob("fold0/*")), training)
+    os.kill(training.pid, signal.SIGSTOP)  # it may not end before all have met it
     for arguments, expected in (
         (["train", "network.toml", "--run", "mine", "--overwrite"], "is being made by another process"),
         (["train", "network.toml", "--run", "mine", "--resume"], "is being made by another process"),
@@ -133,6 +136,7 @@ def test_what_is_being_trained_is_left_alone(server: Start, here: Path) -> None:
         [(code, said)] = together(server, [second], arguments)
         assert code == 2, said
         assert expected in said
+    os.kill(training.pid, signal.SIGCONT)
     [(code, said)] = together(server, [second], ["cache", "--prune"])
     assert code == 0, said
     training.join(SECONDS)

@@ -85,7 +85,7 @@ def describe(name: str, recipe: str, result: Outcomes, topk: int, seconds: float
         "n": len(result.ranks),
         "top_k": {str(k): float(result.sampled(k).mean()) for k in ks},
         "expected_top_k": {str(k): float(result.expected(k).mean()) for k in ks},
-        "matched_top_k": _shares(matched, ks, np.mean),
+        "matched_top_k": _shares(matched, ks, lambda hits: float(hits.mean())),
         "ci95": {str(k): bootstrap_interval(result.sampled(k)) for k in ks},
         "matched_ci95": _shares(matched, ks, bootstrap_interval),
         "expected_ci95": {str(k): bootstrap_interval(result.expected(k)) for k in ks},

@@ -12,6 +12,7 @@ from tlk.report.explanation import Explanation, Link, Side, draw_explanation
 from tlk.workflows.explain_cells import Matches, match_cells
 from tlk.workflows.explain_images import find_pair
 from tlk.workflows.explain_subject import subject_of
+from tlk.workflows.outputs import require_output
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
@@ -48,6 +49,7 @@ def explain(workspace: Workspace, options: ExplainOptions, reporter: Reporter) -
     """
     if options.out.suffix.lower() != ".png":
         raise UserError(f"--out {options.out}: an explanation is a PNG\nlet its name end in .png")
+    require_output(options.out, workspace)
     left, right = find_pair(workspace.data, options.left, options.right)
     paths = (left.path, right.path)
     subject = subject_of(workspace, options.run, options.backbone, options.device, reporter, paths)

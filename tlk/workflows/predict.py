@@ -7,7 +7,7 @@ import numpy as np
 
 from tlk.data.competition import CandidateLists, Competition
 from tlk.errors import UserError
-from tlk.files import require_folder, write_text
+from tlk.files import write_text
 from tlk.metrics import TIE
 from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
@@ -15,6 +15,7 @@ from tlk.tables import read_table
 from tlk.workflows.device import require_device
 from tlk.workflows.ledger import record_prediction, refuse_ledger
 from tlk.workflows.list_gaps import describe_gaps, find_gaps, in_order, score_around
+from tlk.workflows.outputs import require_output
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import Run, best_run, find_run
 from tlk.workflows.skip_bad import of_lists, without_bad
@@ -70,9 +71,7 @@ def predict(
     """
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
     refuse_ledger(target)
-    if target.is_dir():
-        raise UserError(f"cannot write {target}: it is a folder\nname a file in it with --out")
-    require_folder(target.parent, "choose another place with --out")
+    require_output(target, workspace)
     competition = workspace.competition()
     run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
     if skip_bad:

@@ -9,6 +9,7 @@ from tlk import __version__
 from tlk.files import write_text
 from tlk.report.blocks import Page, Section
 from tlk.report.page import render
+from tlk.workflows.outputs import require_output
 from tlk.workflows.progress import Reporter
 from tlk.workflows.report_calibration import calibration
 from tlk.workflows.report_curves import learning_curves
@@ -51,6 +52,7 @@ def report(workspace: Workspace, names: Sequence[str], options: ReportOptions, r
     Raises:
         UserError: there is no such run, a run is damaged, or the page cannot be written.
     """
+    require_output(options.out, workspace)
     runs = read_runs(workspace, names, reporter)
     album, notes = make_album(workspace, runs[:LOOKED_INTO], reporter)
     page = make_page(workspace, runs, album, notes, options.faces, reporter)

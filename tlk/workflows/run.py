@@ -1,5 +1,6 @@
 """A run on disk: the folder, what lies in it, and which one is meant when none is named."""
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.recover import recover
 from tlk.workflows.run_names import PARTIAL, is_run_name
 
+LOG = logging.getLogger("tlk")
 MEMBERS = "members"  # the folder of an ensemble's runs
 BLEND = "ensemble.json"
 VERIFICATION = "verification.json"  # of a run on a collection
@@ -195,6 +197,8 @@ def find_run(runs: Path, name: str) -> Run:
     run = Run(runs / name)
     if not is_run_name(name) or not (run.folder / "metrics.json").exists():
         there = ", ".join(r.name for r in complete_runs(runs)) or "none yet: tlk train"
+        if is_run_name(name) and (runs / f"{name}{PARTIAL}").exists():
+            raise UserError(f"run {name!r} was left unfinished\ngo on with it: tlk train RECIPE --run {name} --resume")
         raise UserError(f"there is no run {name!r} in {runs}\nruns: {there}")
     return run
 
@@ -225,4 +229,6 @@ def best_run(runs: Path, data_name: str) -> Run:
             damage.append(error)
     if not readable:
         raise damage[0]
+    for fault in damage:  # whoever takes the best of the others is to know
+        LOG.warning("a run is passed over: %s", str(fault).splitlines()[0])
     return max(readable, key=lambda row: row[:2])[2]

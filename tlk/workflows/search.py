@@ -12,6 +12,7 @@ from tlk.data.source import data_name
 from tlk.errors import UserError
 from tlk.workflows.contact_sheet import require_fitting
 from tlk.workflows.device import require_device
+from tlk.workflows.outputs import require_output
 from tlk.workflows.progress import Reporter
 from tlk.workflows.run import best_run, complete_runs, find_run
 from tlk.workflows.search_damage import keys_of, without_damage
@@ -49,14 +50,14 @@ def search(workspace: Workspace, options: SearchOptions, reporter: Reporter) -> 
     """
     location = options.gallery or workspace.data
     gallery, skipped = open_gallery(location), tuple[str, ...]()
-    _refuse_unfit(options, len(gallery))
+    _refuse_unfit(options, len(gallery), workspace)
     queries = find_queries(options.queries, gallery)
     space = _space(workspace, options, reporter)
     workspace.remember(gallery.source.location)  # before anything of it is stored
     reader = SearchReader(gallery.source)
     if options.skip_bad:
         gallery, skipped = without_damage(gallery, reader, space, reporter)
-        _refuse_unfit(options, len(gallery))
+        _refuse_unfit(options, len(gallery), workspace)
     keys = keys_of(gallery, reader, reporter)
     found: list[Found] = []
     for start in range(0, len(queries), _TOGETHER):
@@ -67,12 +68,15 @@ def search(workspace: Workspace, options: SearchOptions, reporter: Reporter) -> 
     return Searched(space.name, str(location), len(gallery), skipped, tuple(found))
 
 
-def _refuse_unfit(options: SearchOptions, count: int) -> None:
+def _refuse_unfit(options: SearchOptions, count: int, workspace: Workspace) -> None:
     if options.run is not None and options.backbone is not None:
         raise UserError("--run compares with a run's models, --backbone with a frozen network\ngive one of the two")
     if not 1 <= options.top <= count:
         raise UserError(f"--top {options.top}: the gallery has {count:,} images\ntake 1 to {count}")
+    if options.out is not None:
+        require_output(options.out, workspace)
     if options.sheet is not None:
+        require_output(options.sheet, workspace, "--sheet")
         if options.out is not None and options.out.resolve() == options.sheet.resolve():
             raise UserError(
                 f"--out {options.out}: the contact sheet is to be there\ngive another name to one of the two"
