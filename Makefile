@@ -26,8 +26,9 @@ demo: $(STAMP) ## draw the embedded competition, train, evaluate, write submissi
 demo-art: $(STAMP) ## draw stand-ins of two art collections, read them, train, print both evaluations (BACKBONE=NAME adds its recipes)
 	@$(BIN)/tlk demo-art $(if $(BACKBONE),--backbone '$(BACKBONE)')
 
-# Tests run in random order, in as many processes as there are cores; -n 0 runs them in one, -p no:randomly in order.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --maxprocesses 8 --dist worksteal
+# Tests run in random order, in two processes a core, because many wait for a command; -n 0 runs them in one.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(8, 2 * os.cpu_count()))')
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/benchmarks -n $(PROCESSES) --dist worksteal
 
 test: $(STAMP) ## run the tests, with branch coverage; a few minutes
 	$(PYTEST) -m 'not slow' --cov --cov-report=term
