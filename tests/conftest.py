@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ QUERIES = 40
 
 # Where real data lie, in folders tll/, nga/ and painters/; tests of what is not there are skipped.
 REAL_DATA = Path(os.environ.get("TLK_TEST_DATA", "real-data")).resolve()
+
+
+@pytest.fixture(autouse=True)
+def torch_seed() -> None:
+    """In any order each test begins with the same random numbers of torch's; pytest-randomly sees to the others."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tlk import torchvision_schemas
 from tlk.backbones import load
 from tlk.backbones.load import load_backbone
 from tlk.errors import UserError
@@ -53,6 +54,7 @@ def test_damaged_weights_are_said(backbone_folder: Path, tmp_path: Path) -> None
 
 def test_offline_weights_at_an_address_of_their_own_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those on the hub may lie in its cache; an address is fetched past the hub's offline mode."""
+    torchvision_schemas.declare()  # this may be the first test that imports timm
     config = SimpleNamespace(url="https://example.org/weights.pth", hf_hub_id=None)
     monkeypatch.setattr("timm.models.get_pretrained_cfg", lambda name, allow_unregistered: config)
     with pytest.raises(UserError, match="would be downloaded, and TLK_OFFLINE=1 forbids it"):
