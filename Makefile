@@ -26,15 +26,16 @@ demo: $(STAMP) ## draw the embedded competition, train, evaluate, write submissi
 demo-art: $(STAMP) ## draw stand-ins of two art collections, read them, train, print both evaluations (BACKBONE=NAME adds its recipes)
 	@$(BIN)/tlk demo-art $(if $(BACKBONE),--backbone '$(BACKBONE)')
 
-# Tests run in random order, in two processes a core, because many wait for a command; -n 0 runs them in one.
-PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(8, 2 * os.cpu_count()))')
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/benchmarks -n $(PROCESSES) --dist worksteal
+# Tests run in random order, in as many processes as there are cores; -n 0 runs them in one. The slow ones take twice as
+# many, because they wait for commands.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/benchmarks --dist worksteal
+CORES := $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count() or 1))')
 
 test: $(STAMP) ## run the tests, with branch coverage; a few minutes
-	$(PYTEST) -m 'not slow' --cov --cov-report=term
+	$(PYTEST) -n $(CORES) -m 'not slow' --cov --cov-report=term
 
 test-slow: $(STAMP) ## run what takes longer: kills, full disks, fuzzing, a browser, every recipe
-	$(PYTEST) -m slow
+	$(PYTEST) -n $$((2 * $(CORES))) -m slow
 
 check: $(STAMP) ## lint, formatting, types, layers
 	$(BIN)/ruff check .

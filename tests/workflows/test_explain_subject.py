@@ -24,8 +24,6 @@ from tlk.workflows.train import train
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
 
-pytestmark = pytest.mark.slow
-
 PIXELS = """
 name = "pixels"
 summary = "s"

@@ -20,8 +20,6 @@ from tlk.workflows.train import train
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:

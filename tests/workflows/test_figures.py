@@ -21,8 +21,6 @@ from tlk.workflows.train import train
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
 
-pytestmark = pytest.mark.slow
-
 LEARNED = ('embedding={mirrored=false, descriptors=["thumbnail-6"]}', "model.components=16", "training.epochs=3")
 
 
