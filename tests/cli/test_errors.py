@@ -115,6 +115,7 @@ def test_folds_that_do_not_do(data: Path, workspace_folder: Path, capsys: pytest
     Path("short.csv").write_text("\n".join(good[:-1]) + "\n")
     refuse(["train", "thumbnail", "--folds", "short.csv"], capsys, "short.csv", "not those of the data")
     refuse(["train", "thumbnail", "--folds", "none.csv"], capsys, "none.csv")
+    refuse(["folds", "--out", "data/train.csv"], capsys, "data/train.csv", "a place of the data")
     refuse(["folds", "--k", "1"], capsys, "--k 1")
     refuse(["folds", "--k", "1000"], capsys, "would be empty")
     assert not outputs(workspace_folder)

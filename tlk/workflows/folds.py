@@ -13,6 +13,7 @@ from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates, group_pairs
 from tlk.files import write_text
 from tlk.tables import read_table
+from tlk.workflows.outputs import require_output
 from tlk.workflows.progress import Reporter
 from tlk.workflows.workspace import Workspace
 
@@ -29,6 +30,7 @@ def make_folds(workspace: Workspace, k: int, seed: int, out: Path | None, report
     """Find near-duplicates among the training images, assign folds, write the table."""
     competition = workspace.competition()
     path = out or default_path(competition.name, k, seed)
+    require_output(path, workspace)
     folds = _assign(competition, workspace.reader(competition, passes=2), k, seed, reporter)
     write_text(path, folds.to_csv())
     return folds, path
