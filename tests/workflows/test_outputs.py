@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tlk.errors import UserError
+from tlk.workflows.checksums import write_checksums
 from tlk.workflows.outputs import require_output
 from tlk.workflows.workspace import Workspace
 
@@ -40,6 +41,20 @@ def test_a_link_to_the_data_is_the_data(workspace: Workspace) -> None:
     Path("link").symlink_to("data")
     with pytest.raises(UserError, match="a place of the data"):
         require_output(Path("link/train.csv"), workspace)
+
+
+def test_beside_a_run_s_own_files_others_may_be_written_again(workspace: Workspace) -> None:
+    folder = Path("runs/thumbnail")
+    (folder / "unlisted.csv").write_text("query\n")
+    with pytest.raises(UserError, match="a place of the runs"):  # without checksums every file may be the run's
+        require_output(folder / "unlisted.csv", workspace)
+    (folder / "unlisted.csv").unlink()
+    write_checksums(folder)
+    (folder / "mine.csv").write_text("query\n")
+    require_output(folder / "mine.csv", workspace)
+    for name in ("oof.npz", "SHA256SUMS"):
+        with pytest.raises(UserError, match="a place of the runs"):
+            require_output(folder / name, workspace)
 
 
 @pytest.mark.parametrize("path", ["submissions/a.csv", "data/mine.csv", "report.html", "new/folder/a.csv"])

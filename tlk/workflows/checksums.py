@@ -60,6 +60,16 @@ def require_whole(folder: Path, path: Path, sha256: str | None = None) -> None:
         raise damaged_run(folder, f"{path} is damaged: it is not what {listing} says")
 
 
+def is_listed(folder: Path, path: Path) -> bool:
+    """Return whether a file of a run's folder is the run's own; where that cannot be told, it is."""
+    try:
+        known = {_parse(line)[0] for line in (folder / CHECKSUMS).read_bytes().splitlines()}
+    except (OSError, ValueError):
+        return True
+    name = path.relative_to(folder)
+    return name.as_posix() in known or name.parts[0] in ("members", CHECKSUMS)
+
+
 def _is_own(path: Path) -> bool:
     return path.parts[0] != "members" and path.suffix in _KINDS and not path.name.startswith(".")
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from tlk.constants import PICKS
 from tlk.data.demo import draw_competition
-from tlk.files import write_text
 from tlk.workflows.ensemble import Contribution, EnsembleOptions, ensemble
 from tlk.workflows.evaluate import evaluate_submission, picks_of
 from tlk.workflows.predict import predict
@@ -59,32 +58,34 @@ def run_demo(backbone: str | None, reporter: Reporter) -> tuple[list[DemoRow], l
     for run, (recipe, settings) in MEMBERS.items():
         reporter.note(f"training {run}: recipe {recipe}, smaller")
         _, numbers = train(workspace, TrainOptions(recipe=recipe, run=run, settings=settings, overwrite=True), reporter)
-        rows.append(_row(workspace, run, numbers, False, reporter))
+        rows.append(_row(workspace, run, numbers, reporter))
     reporter.note("blending them")
     _, numbers, contributions = ensemble(workspace, list(MEMBERS), EnsembleOptions(run=ENSEMBLE, overwrite=True))
-    rows.append(_row(workspace, ENSEMBLE, numbers, False, reporter))
+    rows.append(_row(workspace, ENSEMBLE, numbers, reporter))
     chosen = ENSEMBLE, numbers
     if backbone is not None:
         reporter.note("training demo-best: recipe best")
         options = TrainOptions(recipe="best", run="demo-best", backbone=backbone, overwrite=True)
         _, best = train(workspace, options, reporter)
-        rows.append(_row(workspace, "demo-best", best, False, reporter))
+        rows.append(_row(workspace, "demo-best", best, reporter))
         if picks_of(best) > picks_of(numbers):  # chosen without looking at the true answers
             chosen = "demo-best", best
-    rows.append(_row(workspace, *chosen, True, reporter))
-    write_text(SUBMISSION, _scores(workspace, chosen[0]).read_text())
+    rows.append(_row(workspace, *chosen, reporter, matched=SUBMISSION))
     return rows, contributions
 
 
-def _row(workspace: Workspace, run: str, numbers: dict[str, Any], matching: bool, reporter: Reporter) -> DemoRow:
-    """Predict with a run and score it against the true answers: nothing for a leaderboard, so not in the ledger."""
-    done = predict(workspace, run, _scores(workspace, run), "auto", reporter, matching=matching, enter=False)
+def _row(
+    workspace: Workspace, run: str, numbers: dict[str, Any], reporter: Reporter, matched: Path | None = None
+) -> DemoRow:
+    """Predict with a run and score it against the true answers: nothing for a leaderboard, so not in the ledger.
+
+    With all lists matched where there is a place to keep such scores; without, they are kept with the run.
+    """
+    matching = matched is not None
+    out = matched or workspace.runs / run / "demo.csv"
+    done = predict(workspace, run, out, "auto", reporter, matching=matching, enter=False)
     scored = evaluate_submission(DATA, done.path, None, PICKS)
     k = str(PICKS)
     share, interval = ("matched_top_k", "matched_ci95") if matching else ("top_k", "ci95")
     name = f"{run}, all lists matched" if matching else run
     return DemoRow(name, numbers[share][k], numbers[interval][k], picks_of(scored), scored["ci95"][k])
-
-
-def _scores(workspace: Workspace, run: str) -> Path:
-    return workspace.runs / run / "demo.csv"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tlk.errors import UserError, printable
 from tlk.files import require_folder
+from tlk.workflows.checksums import is_listed
 from tlk.workflows.workspace import Workspace
 
 # What is read in the data's folder, which may also be the current one, where outputs lie.
@@ -28,8 +29,11 @@ def require_output(path: Path, workspace: Workspace, option: str = "--out") -> N
 def _owner(path: Path, workspace: Workspace) -> str | None:
     """Return what a path would write over: a file of a run, the cache, or the data."""
     place, data = path.resolve(), workspace.data.resolve()
-    if place.is_relative_to(workspace.runs.resolve()) and place.exists():
-        return f"the runs in {workspace.runs}"
+    runs = workspace.runs.resolve()
+    if place.is_relative_to(runs) and place.exists():
+        folder = runs / place.relative_to(runs).parts[0]
+        if is_listed(folder, place):  # and not something that was put beside the run's own files
+            return f"the runs in {workspace.runs}"
     if place.is_relative_to(workspace.cache.resolve()):
         return f"the cache in {workspace.cache}"
     if place == data or (place.is_relative_to(data) and place.relative_to(data).parts[0] in _READ):
