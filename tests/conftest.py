@@ -3,12 +3,15 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tlk.locks import locked
 
 os.environ["TLK_OFFLINE"] = "1"
 
@@ -30,14 +33,41 @@ def torch_seed() -> None:
         torch.manual_seed(0)
 
 
+SharedFolder = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def competition_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> SharedFolder:
+    """Makes a folder, once for all the processes that run tests: it has a name, and nobody changes it afterwards."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def shared(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = place / f"shared-{name}", place / f"shared-{name}.done"
+        with locked(place / f"shared-{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process in which it failed
+                folder.mkdir()
+                with pytest.MonkeyPatch.context() as patch:
+                    for setting in ("TLK_DATA", "TLK_CACHE", "TLK_PIXEL_CACHE_GB"):
+                        patch.delenv(setting, raising=False)
+                    patch.chdir(folder)
+                    make(folder)
+                done.touch()
+        return folder
+
+    return shared
+
+
+@pytest.fixture(scope="session")
+def competition_folder(shared_folder: SharedFolder) -> Path:
     """The embedded competition, small."""
     from tlk.data.demo import draw_competition
 
-    folder = tmp_path_factory.mktemp("drawn") / "small"
-    draw_competition(folder, pairs=PAIRS, queries=QUERIES, seed=3)
-    return folder
+    def draw(folder: Path) -> None:
+        draw_competition(folder / "small", pairs=PAIRS, queries=QUERIES, seed=3)
+
+    return shared_folder("drawn", draw) / "small"
 
 
 @pytest.fixture
@@ -50,21 +80,21 @@ def workspace_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session", params=["test_efficientnet", "test_resnet", "test_vit", "test_convnext"])
-def backbone_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def backbone_folder(request: pytest.FixtureRequest, shared_folder: SharedFolder) -> Path:
     """A tiny random network, saved the way timm reads it from a folder."""
-    return save_backbone(request.param, tmp_path_factory.mktemp("backbones"))
+    return shared_folder(request.param, partial(save_backbone, request.param)) / request.param
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_backbone(shared_folder: SharedFolder) -> Path:
     """One of them, where the kind of network does not matter."""
-    return save_backbone("test_efficientnet", tmp_path_factory.mktemp("tiny"))
+    return shared_folder("test_efficientnet", partial(save_backbone, "test_efficientnet")) / "test_efficientnet"
 
 
 @pytest.fixture(scope="session")
-def mobilenet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mobilenet_folder(shared_folder: SharedFolder) -> Path:
     """A network of the usual size, with random weights: what takes time takes as long as with trained ones."""
-    return save_backbone("mobilenetv2_100", tmp_path_factory.mktemp("mobilenet"))
+    return shared_folder("mobilenetv2_100", partial(save_backbone, "mobilenetv2_100")) / "mobilenetv2_100"
 
 
 @pytest.fixture(scope="session")

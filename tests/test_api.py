@@ -27,7 +27,8 @@ def home(workspace_folder: Path, competition_folder: Path, monkeypatch: pytest.M
 def test_from_the_data_to_scores(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tlk.load()
     assert (data.kind, data.pairs, data.queries, data.images) == ("competition", 110, 40, 300)
-    done = tlk.train("descriptors", settings=["training.epochs=3", "model.components=32"], run="first")
+    seen = 'embedding={descriptors=["gradients-4", "thumbnail"]}'
+    done = tlk.train("descriptors", settings=["training.epochs=3", "model.components=32", seen], run="first")
     assert done.folder == Path("runs/first")
     (row,) = tlk.evaluate(done)
     assert row == tlk.evaluate("first")[0]

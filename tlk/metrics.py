@@ -4,6 +4,7 @@ import numpy as np
 
 # Scores closer than this are ties: the same two vectors multiplied in another order differ by about as much.
 TIE = 1e-6
+_DRAWN = 1 << 15  # values of resamples at a time: quick, and in the cache of a processor
 _ROUNDING = 4  # of the last digits of the largest score: a deviation of no more is none
 
 
@@ -83,8 +84,10 @@ def paired_interval(differences: np.ndarray, seed: int = 0, resamples: int = 200
         return -1.0, 1.0
     random = np.random.default_rng(seed)
     size = len(differences)
-    means = [differences[random.integers(size, size=size)].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [0.025, 0.975])
+    block = max(1, _DRAWN // size)
+    counts = [min(block, resamples - done) for done in range(0, resamples, block)]
+    means = [differences[random.integers(size, size=(count, size))].mean(axis=1) for count in counts]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return float(low), float(high)
 
 

@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from tlk.recipe_faults import find_faults, one_line
 from tlk.recipe_schema import AnyRecipe, EnsembleRecipe, Recipe
 
 
-def recipe_names() -> list[str]:
+@cache
+def recipe_names() -> tuple[str, ...]:
     """Return the names of the recipes that come with the package."""
-    return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
+    names = (p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
+    return tuple(sorted(names))
 
 
 def load_recipe(name: str, settings: Sequence[str] = (), backbone: str | None = None) -> AnyRecipe:

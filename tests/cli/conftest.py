@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.cli.main import run
 
 
 @pytest.fixture(scope="session")
-def warm_cache(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def warm_cache(competition_folder: Path, shared_folder: SharedFolder) -> Path:
     """A cache that has what recipes without weights see of the small competition: computing it is tested elsewhere."""
-    folder = tmp_path_factory.mktemp("warm")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("TLK_CACHE", raising=False)
-        patch.setenv("TLK_DATA", str(competition_folder))
-        assert run(["embed", "--recipe", "best-no-weights"]) == 0
-    return folder / ".tlk"
+
+    def fill(folder: Path) -> None:
+        assert run(["embed", "--recipe", "best-no-weights", "--data", str(competition_folder)]) == 0
+
+    return shared_folder("warm", fill) / ".tlk"
 
 
 @pytest.fixture

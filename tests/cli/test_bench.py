@@ -23,7 +23,7 @@ def test_every_variant_is_another_recipe(name: str) -> None:
 
 def test_the_table(
     competition_folder: Path,
-    workspace_folder: Path,
+    warm_workspace: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.cli.main import run
 from tlk.workflows import ensemble as ensembles
 from tlk.workflows import train_folds
@@ -22,18 +23,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
-def trained(competition_folder: Path, warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, warm_cache: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with runs of two recipes, one of them twice."""
-    folder = tmp_path_factory.mktemp("members")
-    shutil.copytree(warm_cache, folder / ".tlk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("TLK_DATA", str(competition_folder))
-        small = ["--set", "training.epochs=4", "--set", "model.components=64"]
-        assert run(["train", "thumbnail"]) == 0
+
+    def make(folder: Path) -> None:
+        shutil.copytree(warm_cache, folder / ".tlk")
+        small = ["--data", str(competition_folder), "--set", "training.epochs=4", "--set", "model.components=64"]
+        assert run(["train", "thumbnail", "--data", str(competition_folder)]) == 0
         assert run(["train", "descriptors", *small]) == 0
         assert run(["train", "descriptors", *small, "--set", "seed=1", "--run", "other-seed"]) == 0
-    return folder
+
+    return shared_folder("members", make)
 
 
 @pytest.fixture

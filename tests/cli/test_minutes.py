@@ -40,9 +40,9 @@ class Clock:
 
 
 @pytest.fixture
-def data(competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
-    return workspace_folder
+    return warm_workspace
 
 
 def epochs(name: str) -> list[int]:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.cli.console import Console
 from tlk.cli.main import run
 from tlk.embeddings.backbone import BackboneEmbedder
 from tlk.embeddings.descriptors import DescriptorEmbedder
-from tlk.workflows import train
+from tlk.workflows import demo, train
 from tlk.workflows.train_options import TrainOptions
 from tlk.workflows.workspace import Workspace
 
@@ -36,16 +37,15 @@ def data(competition_folder: Path, workspace_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(competition_folder: Path, warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, warm_cache: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with the runs `descriptors` and `thumbnail` of the small competition."""
-    folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(warm_cache, folder / ".tlk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("TLK_DATA", str(competition_folder))
-        assert run(["train", "descriptors"]) == 0
-        assert run(["train", "thumbnail"]) == 0
-    return folder
+
+    def make(folder: Path) -> None:
+        shutil.copytree(warm_cache, folder / ".tlk")
+        for recipe in ("descriptors", "thumbnail"):
+            assert run(["train", recipe, "--data", str(competition_folder)]) == 0
+
+    return shared_folder("path", make)
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_the_same_seed_writes_the_same_bytes(data: Path, workspace_folder: Path)
     for turn in ("one", "two"):
         for folder in (".tlk", "runs", "folds"):
             shutil.rmtree(workspace_folder / folder, ignore_errors=True)
-        assert run(["train", "descriptors", *FAST]) == 0
+        assert run(["train", "descriptors", *FAST, "--set", 'embedding={descriptors=["thumbnail", "profiles"]}']) == 0
         assert run(["predict", "--out", f"{turn}.csv"]) == 0
         written.append((workspace_folder / f"{turn}.csv").read_bytes())
     assert written[0] == written[1]
@@ -376,14 +376,19 @@ def test_without_weights_the_default_says_so_and_takes_the_best_that_needs_none(
 
 
 def test_the_demo_ends_with_a_table_and_a_submission(
-    competition_folder: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
+    competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(competition_folder, workspace_folder / "demo")
+    shorter = {
+        name: (recipe, [*settings, "training.epochs=2", "training.patience=2"])
+        for name, (recipe, settings) in demo.MEMBERS.items()
+    }
+    monkeypatch.setattr(demo, "MEMBERS", shorter)
+    shutil.copytree(competition_folder, warm_workspace / "demo")
     assert run(["demo"]) == 0
     printed = capsys.readouterr().out
     members = ("demo-autoencoder", "demo-siamese", "demo-descriptors")
     assert all(printed.count(name) == 2 for name in members)  # what each brings, and how far each gets
     assert "demo-ensemble, all lists matched" in printed
-    assert (workspace_folder / "runs/demo-siamese/recipe.toml").read_text().count("hard") >= 1
+    assert (warm_workspace / "runs/demo-siamese/recipe.toml").read_text().count("hard") >= 1
     assert run(["check-submission", "submissions/demo.csv", "--data", "demo"]) == 0
     assert {path.name for path in Path("submissions").iterdir()} == {"demo.csv"}  # the trail is of real submissions

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.cli.main import run
 from tlk.data.collection import Collection
 from tlk.data.standins import draw_painters
@@ -19,18 +20,16 @@ PREDICT = ["predict", "--data", "painters", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(shared_folder: SharedFolder) -> Path:
     """A stand-in, a collection of it and a run."""
-    folder = tmp_path_factory.mktemp("art")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name in ("TLK_DATA", "TLK_CACHE", "TLK_PIXEL_CACHE_GB"):
-            patch.delenv(name, raising=False)
+
+    def make(folder: Path) -> None:
         draw_painters(Path("kaggle"), 12, 6)
         make_painters(Path("kaggle"), Path("painters"), 64, None, Silent())
         make_pairs(Workspace.here(Path("painters")), PairOptions(("artist",)), Silent())
         assert run(["train", "thumbnail", "--data", "painters", "--device", "cpu"]) == 0
-    return folder
+
+    return shared_folder("cli-pairs", make)
 
 
 @pytest.fixture

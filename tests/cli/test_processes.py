@@ -101,7 +101,7 @@ RUNS = {
 
 @pytest.mark.parametrize("recipe", list(RUNS))
 def test_two_processes_train_one_run(
-    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+    competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
     settings, first_stage = RUNS[recipe]
@@ -127,7 +127,7 @@ def test_two_processes_train_one_run(
 
 
 def test_two_processes_train_an_ensemble(
-    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, recipe_of_members: str
+    competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch, recipe_of_members: str
 ) -> None:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
     Path("pair.toml").write_text(recipe_of_members)

@@ -13,9 +13,9 @@ FAST = ("--set", "training.epochs=2", "--set", "model.components=16", "--set", "
 
 
 @pytest.fixture
-def data(competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(competition_folder: Path, warm_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TLK_DATA", str(competition_folder))
-    return workspace_folder
+    return warm_workspace
 
 
 def seconds_of(name: str) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.cli.main import run
 from tlk.workflows.checksums import CHECKSUMS
 
@@ -42,20 +43,16 @@ DAMAGES: dict[str, Damage] = {"flipped": flip, "torn": tear, "emptied": empty}
 
 
 @pytest.fixture(scope="module")
-def base(
-    competition_folder: Path, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, bytes, bytes]:
+def base(competition_folder: Path, tiny_backbone: Path, shared_folder: SharedFolder) -> tuple[Path, bytes, bytes]:
     """A workspace with a run and a full cache, its submission and its out-of-fold numbers."""
-    folder = tmp_path_factory.mktemp("base")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("TLK_CACHE", "TLK_PIXEL_CACHE_GB"):
-            patch.delenv(name, raising=False)
-        patch.chdir(folder)
-        patch.setenv("TLK_DATA", str(competition_folder))
+
+    def make(folder: Path) -> None:
         shutil.copytree(tiny_backbone, "weights")
         Path("network.toml").write_text(NETWORK)
-        assert run(["train", "network.toml"]) == 0
-        assert run(["predict", "network", "--out", "whole.csv"]) == 0
+        assert run(["train", "network.toml", "--data", str(competition_folder)]) == 0
+        assert run(["predict", "network", "--data", str(competition_folder), "--out", "whole.csv"]) == 0
+
+    folder = shared_folder("damage", make)
     return folder, (folder / "whole.csv").read_bytes(), (folder / "runs/network/oof.npz").read_bytes()
 
 

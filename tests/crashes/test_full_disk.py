@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SharedFolder
 from tests.crashes.conftest import SECONDS, Start
 
 pytestmark = pytest.mark.slow
@@ -50,22 +51,22 @@ def fill(folder: Path, free: int = 0) -> None:
 
 
 @pytest.fixture(scope="module")
-def base(
-    server: Start, competition_folder: Path, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A workspace with two runs, what they have in the cache, a submission and a report."""
-    folder = tmp_path_factory.mktemp("base")
-    shutil.copytree(competition_folder, folder / "data")
-    shutil.copytree(tiny_backbone, folder / "weights")
-    (folder / "network.toml").write_text(NETWORK)
-    for arguments in (
-        ["train", "thumbnail"],
-        ["train", "thumbnail", "--run", "other", "--set", "seed=5"],
-        ["predict", "thumbnail"],
-    ):
-        code, said = tell(server, folder, *arguments)
-        assert code == 0, said
-    return folder
+def base(server: Start, competition_folder: Path, tiny_backbone: Path, shared_folder: SharedFolder) -> Path:
+    """A workspace with two runs, what they have in the cache and a submission."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(competition_folder, folder / "data")
+        shutil.copytree(tiny_backbone, folder / "weights")
+        (folder / "network.toml").write_text(NETWORK)
+        for arguments in (
+            ["train", "thumbnail"],
+            ["train", "thumbnail", "--run", "other", "--set", "seed=5"],
+            ["predict", "thumbnail"],
+        ):
+            code, said = tell(server, folder, *arguments)
+            assert code == 0, said
+
+    return shared_folder("full-disk", make)
 
 
 @pytest.fixture

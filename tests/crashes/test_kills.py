@@ -24,6 +24,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.conftest import SharedFolder
 from tests.crashes.conftest import SECONDS, Start
 from tlk.locks import is_in_use
 from tlk.workflows.checksums import CHECKSUMS, require_whole
@@ -74,17 +75,17 @@ def finish(start: Start, folder: Path, *arguments: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def base(
-    server: Start, competition_folder: Path, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def base(server: Start, competition_folder: Path, tiny_backbone: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with two runs and what they have in the cache."""
-    folder = tmp_path_factory.mktemp("base")
-    shutil.copytree(competition_folder, folder / "data")
-    (folder / "network.toml").write_text(NETWORK)
-    shutil.copytree(tiny_backbone, folder / "weights")
-    finish(server, folder, "train", "thumbnail")
-    finish(server, folder, "train", "network.toml")
-    return folder
+
+    def make(folder: Path) -> None:
+        shutil.copytree(competition_folder, folder / "data")
+        (folder / "network.toml").write_text(NETWORK)
+        shutil.copytree(tiny_backbone, folder / "weights")
+        finish(server, folder, "train", "thumbnail")
+        finish(server, folder, "train", "network.toml")
+
+    return shared_folder("kills", make)
 
 
 COMMANDS: dict[str, tuple[str, ...]] = {

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.cli.main import run
 from tlk.tables import format_table
 
@@ -23,13 +24,14 @@ Rows = list[list[str]]
 
 
 @pytest.fixture(scope="session")
-def tiny_competition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_competition(shared_folder: SharedFolder) -> Path:
     """As few images as make lists of 20 and two folds."""
     from tlk.data.demo import draw_competition
 
-    folder = tmp_path_factory.mktemp("tiny") / "tiny"
-    draw_competition(folder, pairs=8, queries=20, seed=5)
-    return folder
+    def draw(folder: Path) -> None:
+        draw_competition(folder / "tiny", pairs=8, queries=20, seed=5)
+
+    return shared_folder("tiny", draw) / "tiny"
 
 
 @pytest.fixture
@@ -39,18 +41,16 @@ def data(tiny_competition: Path, workspace_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained_folder(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_folder(competition_folder: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with data and a run called `run` that has learned a little."""
-    folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(competition_folder, folder / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("TLK_DATA", raising=False)
-        patch.delenv("TLK_CACHE", raising=False)
+
+    def make(folder: Path) -> None:
+        shutil.copytree(competition_folder, folder / "data")
         settings = ['embedding.descriptors=["thumbnail-6"]', "model.components=16", "training.epochs=1"]
         options = [part for setting in settings for part in ("--set", setting)]
         assert run(["train", "descriptors", "--run", "run", *options]) == 0
-    return folder
+
+    return shared_folder("faults", make)
 
 
 @pytest.fixture

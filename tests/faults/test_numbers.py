@@ -21,7 +21,8 @@ from tlk.training.train import Trainer
 
 pytestmark = pytest.mark.slow
 
-HEAD = ("--set", "training.epochs=3", "--set", "model.components=32")
+SEEN = 'embedding={mirrored=false, descriptors=["thumbnail", "profiles", "histogram"]}'
+HEAD = ("--set", "training.epochs=3", "--set", "model.components=32", "--set", SEEN)
 NETWORK = ("--set", "training.epochs=2", "--set", "pixels.size=16", "--set", "model.filters=[4, 8]")
 
 

@@ -31,10 +31,8 @@ from tlk.errors import UserError
 from tlk.metrics import list_ranks, standardise
 from tlk.recipe import load_recipe, parse_recipe
 from tlk.submission import format_submission, parse_submission, submission_faults
-from tlk.tables import format_table, parse_table
+from tlk.tables import format_table, parse_table, read_table
 from tlk.workflows.ledger_rows import HEADER, format_ledger, parse_ledger
-from tlk.workflows.predict import check
-from tlk.workflows.workspace import Workspace
 
 PIXELS = 1_000_000  # the limit while fuzzing: a few bytes that claim more cost nothing but time
 LONGEST_LINE = 2000  # characters of a line of a message, paths and all
@@ -142,11 +140,10 @@ def read_image(data: bytes) -> None:
 
 
 def read_submission(data: bytes) -> None:
-    """A submission, as `tlk check-submission` and `tlk eval --submission` judge it."""
+    """A submission, as `tlk check-submission` and `tlk eval --submission` judge it; the lists are read elsewhere."""
     file = _written("submission.csv", data)
-    workspace = Workspace(_competition("data"), _scratch() / "runs", _scratch() / "cache")
     with _refusing():
-        faults = check(workspace, file)
+        faults = submission_faults(read_table(file), QUERIES, len(CANDIDATES))
         _require(all(fault.isprintable() and len(fault) <= LONGEST_LINE for fault in faults), "faults fit a line")
         if not faults:
             scores = parse_submission(parse_table(data, "submission.csv"), QUERIES, len(CANDIDATES))

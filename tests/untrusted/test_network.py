@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.data.standins.nga import draw_nga
 from tlk.data.standins.painters import draw_painters
 from tlk.files import write_text
@@ -37,12 +38,14 @@ def watched(commands: list[list[str]], folder: Path, **settings: str) -> tuple[l
 
 
 @pytest.fixture(scope="module")
-def art(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def art(shared_folder: SharedFolder) -> Path:
     """Stand-ins of both collections."""
-    place = tmp_path_factory.mktemp("art")
-    draw_nga(place / "opendata", f"{FOREIGN}/iiif", sitters=4, seed=3)
-    draw_painters(place / "archives", artists=8, paintings=4, seed=3)
-    return place
+
+    def draw(place: Path) -> None:
+        draw_nga(place / "opendata", f"{FOREIGN}/iiif", sitters=4, seed=3)
+        draw_painters(place / "archives", artists=8, paintings=4, seed=3)
+
+    return shared_folder("network", draw)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SharedFolder
 from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.progress import Silent
 from tlk.workflows.train import train
@@ -32,17 +33,17 @@ class Notes(Silent):
 
 
 @pytest.fixture(scope="session")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with `RUNS`, to copy from."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+
+    def make(folder: Path) -> None:
         workspace = Workspace.here(competition_folder)
         train(workspace, TrainOptions(recipe="thumbnail", run="thumbnail"), Silent())
         train(workspace, TrainOptions(recipe="adaptation", run="verdict", settings=VERDICT), Silent())
         ensemble(workspace, list(MEMBERS), EnsembleOptions(run="blend", weights="equal"))
         ensemble(workspace, list(MEMBERS), EnsembleOptions(run="places", blend="rank", weights="equal"))
-    return folder
+
+    return shared_folder("workflows", make)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import SharedFolder
 from tests.workflows.conftest import Notes
 from tlk.data.images import decode_image
 from tlk.embeddings.schema import EmbeddingParameters, ViewOfBackbone
@@ -38,11 +39,10 @@ LEFT, RIGHT = np.random.default_rng(0).integers(0, 255, (2, 40, 40, 3), np.uint8
 
 
 @pytest.fixture(scope="module")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with a run on descriptors, one of a verdict, one on pixels, and a blend."""
-    folder = tmp_path_factory.mktemp("explained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+
+    def make(folder: Path) -> None:
         Path("pixels.toml").write_text(PIXELS)
         workspace = Workspace(competition_folder, Path("runs"), Path(".tlk"))
         for recipe, name, settings in (
@@ -52,7 +52,8 @@ def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
         ):
             train(workspace, TrainOptions(recipe=recipe, run=name, settings=tuple(settings)), Silent())
         ensemble(workspace, ["thumbnail", "pixels"], EnsembleOptions(run="blend", weights="equal"))
-    return folder
+
+    return shared_folder("explained", make)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import SharedFolder
 from tests.workflows.conftest import Notes
 from tlk.data import painters
 from tlk.data.collection import Collection
@@ -42,19 +43,18 @@ CURVE = Curve(slope=4.0, intercept=-1.0, share=0.25)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(shared_folder: SharedFolder) -> Path:
     """A stand-in, a collection of it, a run of embeddings and one of a learned verdict."""
-    folder = tmp_path_factory.mktemp("art")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("TLK_CACHE", raising=False)
+
+    def make(folder: Path) -> None:
         draw_painters(Path("kaggle"), 12, 6)
         make_painters(Path("kaggle"), Path("painters"), 64, None, Silent())
         workspace = Workspace.here(Path("painters"))
         make_pairs(workspace, PairOptions(("artist",)), Silent())
         for name, (recipe, settings) in RUNS.items():
             train(workspace, TrainOptions(recipe=recipe, run=name, settings=settings, device="cpu"), Silent())
-    return folder
+
+    return shared_folder("pairs", make)
 
 
 @pytest.fixture

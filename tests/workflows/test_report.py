@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import SharedFolder
 from tests.workflows.conftest import Notes
 from tlk.data.competition import Competition
 from tlk.errors import UserError
@@ -34,16 +35,16 @@ LEARNED = ("embedding={mirrored=false, descriptors=['thumbnail-6']}", "training.
 
 
 @pytest.fixture(scope="module")
-def trained(competition_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(competition_folder: Path, shared_folder: SharedFolder) -> Path:
     """A workspace with a run that learns nothing, one that does, and a blend of both."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+
+    def make(folder: Path) -> None:
         workspace = Workspace.here(competition_folder)
         train(workspace, TrainOptions(recipe="thumbnail"), Silent())
         train(workspace, TrainOptions(recipe="descriptors", run="learned", settings=LEARNED), Silent())
         ensemble(workspace, ["thumbnail", "learned"], EnsembleOptions(run="blend", weights="equal"))
-    return folder
+
+    return shared_folder("report", make)
 
 
 @pytest.fixture

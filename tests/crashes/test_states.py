@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.crashes.conftest import SECONDS, Start
 from tlk.cli.main import run
 
 pytestmark = pytest.mark.slow
-
-SECONDS = 240  # far more than any wait needs
 
 RECIPE = """
 name = "mined"
@@ -41,54 +37,39 @@ name = "triplet"
 [mining]
 name = "semi_hard"
 subset = 60
-refresh = 3
+refresh = 2
 k = 5
 
 [training]
-epochs = 10
+epochs = 6
 batch_size = 8
 learning_rate = 3e-3
 weight_decay = 0.01
 schedule = "cosine"
 warmup = 0.1
-patience = 10
+patience = 6
 """
 
-# The tool as it is, but that it keeps a state every fifth of a second: these trainings are short.
-TLK = "import tlk.training.checkpoint as c; c.SAVE_SECONDS = 0.2; from tlk.cli.main import main; main()"
+TRAIN = ("train", "mined.toml", "--device", "cpu", "--run")
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", TLK, "train", "mined.toml", "--device", "cpu", *arguments],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+def finish(start: Start, folder: Path, *arguments: str) -> None:
+    process = start(folder, *TRAIN, *arguments)
+    process.join(SECONDS)
+    assert process.exitcode == 0, (folder / "stderr.txt").read_text()
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    try:
-        _, said = process.communicate(timeout=SECONDS)
-    finally:
-        process.kill()
-    assert process.returncode == 0, said
-
-
-def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
-    """Kill the process with SIGKILL as soon as what it left on the disk says that it is time."""
+def kill_when(ready: Callable[[], bool], start: Start, folder: Path, *arguments: str) -> None:
+    """Kill a training with SIGKILL as soon as what it left on the disk says that it is time."""
+    process = start(folder, *TRAIN, *arguments)
     deadline = time.monotonic() + SECONDS
-    try:
-        while not ready():
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == -9
+    while not ready():
+        process.join(0.01)
+        assert process.is_alive(), (folder / "stderr.txt").read_text()
+        assert time.monotonic() < deadline
+    process.kill()
+    process.join()
+    assert process.exitcode == -9
 
 
 def metrics(name: str) -> dict[str, Any]:
@@ -108,23 +89,23 @@ def latest_state(fold: int) -> int:
 
 
 def test_a_run_that_is_killed_three_times_ends_where_an_undisturbed_one_does(
-    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+    server: Start, competition_folder: Path, workspace_folder: Path
 ) -> None:
-    monkeypatch.setenv("TLK_DATA", str(competition_folder))
+    (workspace_folder / "data").symlink_to(competition_folder)
     Path("mined.toml").write_text(RECIPE)
-    finish(start("--run", "whole"))
-    kill_when(start("--run", "cut"), lambda: latest_state(0) > 0)  # the first state there is
-    kill_when(start("--run", "cut", "--resume"), lambda: latest_state(2) >= 3)  # in mid-run
+    finish(server, workspace_folder, "whole")
+    kill_when(lambda: latest_state(0) > 0, server, workspace_folder, "cut")  # the first state there is
+    kill_when(lambda: latest_state(2) >= 2, server, workspace_folder, "cut", "--resume")  # in mid-run
     done = Path("runs/cut.partial/fold1/model.safetensors").stat().st_mtime_ns
-    kill_when(start("--run", "cut", "--resume"), lambda: latest_state(4) >= 5)  # late
+    kill_when(lambda: latest_state(4) >= 3, server, workspace_folder, "cut", "--resume")  # late
     assert not Path("runs/cut").exists()
-    finish(start("--run", "cut", "--resume"))
+    finish(server, workspace_folder, "cut", "--resume")
     assert sorted(path.name for path in Path("runs").iterdir()) == ["cut", "whole"]
     assert Path("runs/cut/fold1/model.safetensors").stat().st_mtime_ns == done  # kept, not trained again
-    assert len(history("whole")) == 50
+    assert len(history("whole")) == 30
     assert history("cut") == history("whole")
     assert metrics("cut") == metrics("whole")
     for name in ("whole", "cut"):
-        assert run(["predict", name, "--out", f"{name}.csv"]) == 0
+        assert run(["predict", name, "--data", "data", "--out", f"{name}.csv"]) == 0
     assert Path("cut.csv").read_bytes() == Path("whole.csv").read_bytes()
     assert not list(Path("runs/cut").glob("fold*/state"))
