@@ -55,7 +55,7 @@ def test_recipes_and_runs(runs: Path, shell: str) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("tlk recipes ", recipe_names()),
+        ("tlk recipes ", [*recipe_names()]),
         ("tlk embed --recipe adapter", ["adapter", "adapters"]),
         ("tlk train my.to", []),  # the shell completes files
         ("tlk train --run f", ["fine", "first", "fresh"]),

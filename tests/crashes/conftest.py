@@ -11,16 +11,6 @@ from typing import Protocol
 import pytest
 
 SCRIPT = Path(__file__).with_name("in_child.py")
-HEAVY = (
-    "tlk.torchvision_schemas",
-    "torch",
-    "accelerate",
-    "safetensors.torch",
-    "sklearn.decomposition",
-    "typer",
-    "rich",
-)
-OURS = ("tlk.cli.main", "tlk.workflows.train", "tlk.workflows.embed", "tlk.workflows.predict", "tlk.workflows.report")
 SECONDS = 240  # far more than any command needs
 
 
@@ -34,7 +24,7 @@ class Start(Protocol):
 def server() -> Iterator[Start]:
     """What starts a command, before the first of which the libraries are loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*HEAVY, *OURS])
+    context.set_forkserver_preload(["tests.crashes.heavy"])
 
     def start(folder: Path, *arguments: str, kill_at: int = 0) -> BaseProcess:
         given = {"ARGUMENTS": list(arguments), "FOLDER": str(folder), "KILL_AT": kill_at}
