@@ -16,6 +16,7 @@ from typing import Any
 ARGUMENTS: list[str] = globals()["ARGUMENTS"]
 FOLDER: str = globals()["FOLDER"]
 KILL_AT: int = globals()["KILL_AT"]
+assert globals()["HEAVY"] in sys.modules, "the fork server has loaded nothing"
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link")
 done = 0
