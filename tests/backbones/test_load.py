@@ -26,6 +26,13 @@ def test_a_folders_network_comes_with_its_weights_frozen_and_without_a_classifie
     assert network(torch.zeros(1, 3, 160, 160)).shape == (1, width)
 
 
+def test_a_folder_may_lie_in_the_home_folder(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tiny_backbone.parent))
+    assert load_backbone(f"local-dir:~/{tiny_backbone.name}")  # no shell expands it behind a colon
+    with pytest.raises(UserError, match=r"has no config.json\n.* or a link to it"):
+        load_backbone("local-dir:~/nowhere")
+
+
 def test_without_pretrained_weights_they_are_drawn(backbone_folder: Path) -> None:
     drawn, loaded = (load_backbone(f"local-dir:{backbone_folder}", pretrained) for pretrained in (False, True))
     assert type(drawn) is type(loaded)

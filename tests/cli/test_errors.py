@@ -1,8 +1,10 @@
 """Bad input: exit code 2, one to three lines that begin with `error: `, nothing written."""
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,47 @@ def test_id_without_an_image(data: Path, workspace_folder: Path, capsys: pytest.
     (data / "train" / "left" / f"{left}.jpg").unlink()
     refuse(["train", "thumbnail"], capsys, left, "train/left", "no image")
     assert not outputs(workspace_folder)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "--data", "{}"],
+        ["report", "--out", "{}/r.html"],
+        ["eval", "--runs", "{}"],
+        ["compare", "{}.jpg", "b.jpg"],
+        ["embed", "--backbone", "local-dir:{}", "--data", "data"],
+    ],
+)
+def test_names_that_no_file_can_have(
+    arguments: list[str], workspace_folder: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse([word.format("x" * 300) for word in arguments], capsys, "xxx")
+    refuse([word.format("caf\udce9") for word in arguments], capsys, "not UTF-8", "rename")
+    assert not outputs(workspace_folder)
+
+
+def test_what_may_not_be_entered(
+    workspace_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stat(path: Path, **options: Any) -> None:  # as for a user who is not root
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stat)
+        refuse(["predict", "--data", "locked/data"], capsys, "locked/data", "Permission denied", "rights")
+
+
+def test_a_name_in_a_gallery_that_is_not_utf_8(
+    workspace_folder: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = workspace_folder / "gallery"
+    gallery.mkdir()
+    image = next((data / "train" / "left").glob("*.jpg"))
+    shutil.copy(image, gallery / "caf\udce9.jpg")
+    words = ["embed", "--data", "gallery", "--recipe", "thumbnail", "--export", "out"]
+    refuse(words, capsys, "gallery/caf\N{REPLACEMENT CHARACTER}.jpg", "not UTF-8")
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("name", ["../right/aaa", "/etc/passwd", "..", "a\\b"])

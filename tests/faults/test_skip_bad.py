@@ -46,6 +46,7 @@ def test_training_goes_on_without_the_pairs_and_all_others_keep_their_folds(
 ) -> None:
     works([*TRAIN, "--run", "whole"])
     folds = Path("folds/data-k5-seed0.csv").read_bytes()
+    good = {path: path.read_bytes() for path in data.rglob("*.jpg")}
     bad = spoil(data)
     refused([*TRAIN, "--run", "strict"], "train.csv: no image", bad[2].rpartition("/")[2], "(line 82)", "--skip-bad")
     Path("folds/data-k5-seed0.csv").unlink()  # to be made again without what cannot be read
@@ -65,6 +66,13 @@ def test_training_goes_on_without_the_pairs_and_all_others_keep_their_folds(
     assert "Without pictures" not in Path("report.html").read_text()
     works(["predict", "left"])  # whose own images are all good
     works(["check-submission", "submissions/left.csv"])
+    for path, content in good.items():  # mended later on: the pictures of both runs can be shown
+        path.write_bytes(content)
+    for order in (["left", "whole"], ["whole", "left"]):
+        works(["report", *order, "--out", "both.html", "--figures", "figures"])
+        assert "Without pictures" not in Path("both.html").read_text()
+        assert {f"{name}-successes.png" for name in order} <= {path.name for path in Path("figures").iterdir()}
+        shutil.rmtree("figures")
 
 
 def test_without_anything_bad_it_changes_nothing(data: Path, works: Any) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -131,6 +132,18 @@ def test_leaks_in_either_order_of_the_sides() -> None:
         {"query": "q", "candidate": "u", "pairs": [["b", "y"]]},
     ]
     assert find_leaks(pairs, lists, straight[:1]) == []
+
+
+def test_leaks_of_files_whose_names_are_composed_otherwise_than_the_ids() -> None:
+    composed, apart = normalize("NFC", "éü"), normalize("NFD", "éü")
+    pairs = Pairs((composed,), ("x",))
+    lists = CandidateLists((f"{composed}p", "q"), (("r", f"{composed}s"), ("t", "u")))
+    duplicates = [
+        {"first": f"train/left/{apart}", "second": f"test/left/{apart}p"},
+        {"first": "train/right/x", "second": f"test/right/{apart}s"},
+    ]
+    expected = {"query": f"{composed}p", "candidate": f"{composed}s", "pairs": [[composed, "x"]]}
+    assert find_leaks(pairs, lists, duplicates) == [expected]
 
 
 def test_pixels_are_kept_between_passes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

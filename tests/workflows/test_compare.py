@@ -160,6 +160,9 @@ def test_two_files_need_no_data_and_the_best_run_is_named(workspace: Workspace) 
     assert found.run == best
     assert notes.notes[0] == f"comparing with run {best}, the best by out-of-fold top-2"
     assert str(Path.cwd()) not in workspace.sources()
+    Path("empty").mkdir()  # nor do data that have nothing to do with them stand in the way
+    again = compare(Workspace.here(Path("empty")), "0.jpg", "1.jpg", None, "cpu", notes)
+    assert again.similarity == found.similarity
 
 
 def test_what_cannot_be_compared_is_said(workspace: Workspace) -> None:

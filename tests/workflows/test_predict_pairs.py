@@ -23,6 +23,7 @@ from tlk.workflows import predict_pairs as module
 from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.data_painters import make_painters
 from tlk.workflows.data_pairs import PairOptions, make_pairs
+from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.pair_parts import write_parts
 from tlk.workflows.pair_scores import Curve, score_pairs
 from tlk.workflows.predict_pairs import PairsPrediction, predict_pairs
@@ -362,3 +363,18 @@ def test_the_curve_is_finite_and_rises_in_any_case(scores: np.ndarray, threshold
     if np.isnan(scores).any() or scores[0] <= scores[1]:  # what says nothing is about the threshold
         assert curve.probability(np.array([threshold]))[0] == pytest.approx(0.5)
     assert curve.probability(np.array([-1e6, 1e6])).tolist() == [0.0, 1.0]
+
+
+def test_a_collection_is_known_by_its_images_whatever_its_folder_is_called(workspace: Workspace) -> None:
+    Path("painters").rename("renamed")
+    shutil.copytree("runs/plain", "runs/twin")
+    options = EnsembleOptions(run="both", weights="equal")
+    with pytest.raises(UserError, match="trained on the collection 'painters', not on painters"):
+        ensemble(workspace, ["plain", "twin"], options)
+    assert not Path("runs/both").exists()
+    done, *_ = ensemble(Workspace.here(Path("renamed")), ["plain", "twin"], options)
+    assert done.verification() is not None
+    first, *_, last = sorted(Path("renamed/images").iterdir())
+    first.write_bytes(last.read_bytes())
+    with pytest.raises(UserError, match="not on renamed"):
+        ensemble(Workspace.here(Path("renamed")), ["plain", "twin"], EnsembleOptions(run="other", weights="equal"))

@@ -1,6 +1,7 @@
 """Networks from timm: by name, from the hub, or from a folder on disk."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
         UserError: timm knows no such network, or its weights cannot be had, or are not those of all its layers.
     """
     if name.startswith("local-dir:"):
-        folder = Path(name.removeprefix("local-dir:"))
-        if not (folder / "config.json").is_file():
+        folder = Path(name.removeprefix("local-dir:")).expanduser()  # no shell does so behind a colon
+        name = f"local-dir:{folder}"
+        if not os.path.isfile(folder / "config.json"):
             raise UserError(
-                f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights"
+                f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights; "
+                "what a run was trained with has to lie where it lay then, or a link to it"
             )
     torchvision_schemas.declare()
     if is_offline():

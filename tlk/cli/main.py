@@ -39,6 +39,7 @@ from tlk.processes import leave
 
 INTERRUPTED = "interrupted; what was complete is kept"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # faults of a disk, whoever meets them
+_OF_THE_PLACE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)  # and of a file or folder
 
 app = typer.Typer(
     name="tlk",
@@ -98,6 +99,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0 done, 1 a bug of ours, 2 for the user to mend, 130 interrupted."""
     try:
+        _require_unicode(arguments)
         result: Any = app(arguments, prog_name="tlk", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
@@ -123,8 +125,21 @@ def _explain(error: Exception) -> int:
         return _complain(_usage(error), 2)
     if isinstance(error, OSError) and error.errno in _FULL:
         return _complain(_full(error), 2)
+    if isinstance(error, OSError) and error.errno in _OF_THE_PLACE and error.filename is not None:
+        what = f"cannot use {os.fsdecode(error.filename)}: {error.strerror}"
+        return _complain(f"{what}\nmend its rights or its name, or choose another place", 2)
     why = (str(error).strip().splitlines() or [""])[0][:300]
     return _complain(f"tlk failed: {type(error).__name__}: {why}\n{_log()}", 1)
+
+
+def _require_unicode(arguments: list[str]) -> None:
+    """Raise a UserError for a name that is not UTF-8, of an old zip perhaps: neither tables nor pages could hold it."""
+    given = [*arguments, *(value for key, value in os.environ.items() if key.startswith("TLK_"))]
+    for text in given:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{printable(text)}: the name is not UTF-8\nrename the file or folder") from error
 
 
 def _full(error: OSError) -> str:
@@ -150,7 +165,9 @@ def _usage(error: Any) -> str:
 def _log() -> str:
     """Keep the traceback and say where it lies."""
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="tlk-", suffix=".log", delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="tlk-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
             file.write(" ".join(sys.argv) + "\n")
             traceback.print_exc(file=file)
     except OSError as error:  # a full disk may well be what it is about

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -65,23 +66,33 @@ def find_leaks(pairs: Pairs, lists: CandidateLists, duplicates: Sequence[dict[st
     """
     alike: dict[str, set[str]] = defaultdict(set)
     for row in duplicates:
-        alike[row["first"]].add(row["second"])
-        alike[row["second"]].add(row["first"])
-    candidates = dict(zip(lists.queries, map(set, lists.candidates), strict=True))
+        first, second = _normal(row["first"]), _normal(row["second"])
+        alike[first].add(second)
+        alike[second].add(first)
+    queries = {_normal(query): query for query in lists.queries}
+    candidates = {
+        query: {_normal(name): name for name in names}
+        for query, names in zip(lists.queries, lists.candidates, strict=True)
+    }
     found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
     for left, right in zip(pairs.lefts, pairs.rights, strict=True):
         sides = (_near(alike, "train/left", left), _near(alike, "train/right", right))
         for one, other in (sides, sides[::-1]):
-            for query in one["test/left"]:
-                for candidate in other["test/right"] & candidates.get(query, set()):
-                    found[query, candidate].append([left, right])
+            for query in (queries[name] for name in one["test/left"] if name in queries):
+                for name in other["test/right"] & candidates[query].keys():
+                    found[query, candidates[query][name]].append([left, right])
     return [{"query": query, "candidate": answer, "pairs": again} for (query, answer), again in sorted(found.items())]
+
+
+def _normal(name: str) -> str:
+    """Return a name as it is compared: an image's file and its id may differ in Unicode's normal form."""
+    return normalize("NFC", name)
 
 
 def _near(alike: dict[str, set[str]], folder: str, name: str) -> dict[str, set[str]]:
     """Return folder → ids of the near-duplicates of one image."""
     near: dict[str, set[str]] = defaultdict(set)
-    for found in alike[f"{folder}/{name}"]:
+    for found in alike[_normal(f"{folder}/{name}")]:
         place, _, other = found.rpartition("/")
         near[place].add(other)
     return near

@@ -28,6 +28,7 @@ from tlk.workflows.partial import AT_ONCE, choose_place, complete, open_partial
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import VERIFICATION, Run, find_run
 from tlk.workflows.sampled_lists import SampledLists
+from tlk.workflows.trained_images import fingerprint_of
 from tlk.workflows.verify import verify
 from tlk.workflows.workspace import Workspace
 
@@ -116,12 +117,18 @@ def _verify(run: Run, members: Sequence[Run], workspace: Workspace) -> None:
     Raises:
         UserError: the workspace's data are not that collection.
     """
-    name = members[0].manifest()["data"]["name"]
-    if not is_collection(workspace.data) or Collection(workspace.data).name != name:
+    trained = members[0].manifest()["data"]
+    if not is_collection(workspace.data) or _fingerprint(workspace) != trained.get("fingerprint"):
         raise UserError(
-            f"the runs were trained on the collection {name!r}, not on {workspace.data}\nname it with --data"
+            f"the runs were trained on the collection {trained['name']!r}, not on {workspace.data}\n"
+            "name it with --data"
         )
     write_json(run.folder / VERIFICATION, verify(run, workspace, "auto", Silent()))
+
+
+def _fingerprint(workspace: Workspace) -> str:
+    collection = Collection(workspace.data)
+    return fingerprint_of(workspace, collection, workspace.reader(collection, passes=1))
 
 
 def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str, Any], list[Contribution]]:

@@ -1,6 +1,7 @@
 """Figures of runs as files: learning curves, ranks, examples, pairs, and of collections the ROC curve."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,12 @@ def write_figures(workspace: Workspace, names: Sequence[str], folder: Path, repo
     Raises:
         UserError: there is no such run, it is damaged, or the folder cannot be written to.
     """
-    first = [find_run(workspace.runs, name).manifest() for name in names[:1]]
-    pictures = open_pictures(as_trained(workspace, first[0]) if first else workspace, reporter)
+    open_once = cache(partial(open_pictures, reporter=reporter))
     written = []
     with reporter.track("figures") as progress:
         for number, name in enumerate(names):
             run = ReportedRun.read(find_run(workspace.runs, name))
+            pictures = open_once(as_trained(workspace, run.manifest))
             for what, figure in _figures(workspace, run, pictures, reporter):
                 written += [save(figure, folder / f"{name}-{what}.{kind}") for kind in FORMATS]
             progress(number + 1, len(names))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 
@@ -62,16 +63,26 @@ def find_unseen(run: Run, paths: Sequence[str], workspace: Workspace) -> Unseen 
     if [str(left.parent), str(right.parent)] != ["train/left", "train/right"] or run.verification() is not None:
         return None
     oof = run.out_of_fold()
-    rows, columns = np.flatnonzero(oof.query_ids == left.stem), np.flatnonzero(oof.gallery_ids == right.stem)
+    rows, columns = _named(left.stem, oof.query_ids), _named(right.stem, oof.gallery_ids)
     if len(rows) != 1 or len(columns) != 1 or oof.fold[rows[0]] != oof.fold[columns[0]] or not _is_of(run, workspace):
         return None
-    return Unseen(left.stem, right.stem, int(np.flatnonzero(np.unique(oof.fold) == oof.fold[rows[0]])[0]))
+    query, candidate = str(oof.query_ids[rows[0]]), str(oof.gallery_ids[columns[0]])
+    return Unseen(query, candidate, int(np.flatnonzero(np.unique(oof.fold) == oof.fold[rows[0]])[0]))
+
+
+def _named(stem: str, ids: np.ndarray) -> list[int]:
+    """Return where an image stands among ids; its file's name may be in another of Unicode's normal forms."""
+    return [place for place, name in enumerate(ids) if normalize("NFC", name) == normalize("NFC", stem)]
 
 
 def _gallery(location: Path, names: tuple[str, str]) -> Gallery:
     """Return what ids are of: the data, or nothing where two files are named and there are no data."""
     if os.path.exists(location):
-        return open_gallery(location)
+        try:
+            return open_gallery(location)
+        except UserError:
+            if not all(map(os.path.isfile, names)):
+                raise
     for name in names:
         if not os.path.exists(name):
             raise UserError(

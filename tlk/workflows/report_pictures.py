@@ -8,6 +8,7 @@ import numpy as np
 
 from tlk.data.borders import trim_borders
 from tlk.data.competition import Competition
+from tlk.data.reader import ImageReader
 from tlk.errors import UserError
 from tlk.report.thumbnails import encode, reduce
 from tlk.workflows.progress import Reporter
@@ -35,14 +36,14 @@ class Look:
 class Album:
     """The images of the data, by side and id; without data, or for runs on other images, it has none."""
 
-    fingerprint: str | None = None
+    fingerprints: frozenset[str] = frozenset()  # of what the runs were trained on, some without what was bad
     places: dict[str, Mapping[str, str]] = field(default_factory=dict)  # side → id → path
     looks: dict[str, Look] = field(default_factory=dict)  # by path, in the order of their numbers
     numbers: dict[str, int] = field(default_factory=dict)
 
     def has(self, run: ReportedRun) -> bool:
         """Return whether these are the images that a run was trained on."""
-        return self.fingerprint is not None and run.manifest["data"].get("fingerprint") == self.fingerprint
+        return run.manifest["data"].get("fingerprint") in self.fingerprints
 
     def left(self, run: ReportedRun, pair: int) -> int:
         """Return the number of the picture of a pair's query; -1 where there is none."""
@@ -60,12 +61,8 @@ class Album:
 
 def make_album(workspace: Workspace, runs: Sequence[ReportedRun], reporter: Reporter) -> tuple[Album, list[str]]:
     """Return the pictures of the runs' pairs, and notes on those that there are none for, and why."""
-    if runs:
-        workspace = as_trained(workspace, runs[0].manifest)
     try:
-        data = open_data(workspace)
-        reader = workspace.reader(data, passes=1)
-        found = Album(fingerprint_of(workspace, data, reader), _places(data))
+        found, reader = _opened(workspace, runs)
         fitting = [run for run in runs if found.has(run)]
         paths = list(dict.fromkeys(path for run in fitting for path in found.paths(run)))
         looks: dict[str, Look] = {}
@@ -79,6 +76,28 @@ def make_album(workspace: Workspace, runs: Sequence[ReportedRun], reporter: Repo
     others = [run.name for run in runs if not album.has(run)]
     note = f"Without pictures, for {workspace.data} does not have the images that they were trained on: "
     return album, [f"{note}{', '.join(others)}."] if others else []
+
+
+def _opened(workspace: Workspace, runs: Sequence[ReportedRun]) -> tuple[Album, ImageReader]:
+    """Return where the images lie that runs were trained on, each without what it went without, and their reader.
+
+    Raises:
+        UserError: the data are no run's, because they cannot be opened.
+    """
+    fingerprints, places, reader, faults = set(), dict[str, dict[str, str]](), None, list[UserError]()
+    for trained in dict.fromkeys([as_trained(workspace, run.manifest) for run in runs] or [workspace]):
+        try:
+            data = open_data(trained)
+            reader = trained.reader(data, passes=1)
+            fingerprints.add(fingerprint_of(trained, data, reader))
+        except UserError as error:  # those that went without what is bad can be shown all the same
+            faults.append(error)
+            continue
+        for side, found in _places(data).items():
+            places.setdefault(side, {}).update(found)
+    if not fingerprints or reader is None:
+        raise faults[0]
+    return Album(frozenset(fingerprints), dict(places)), reader
 
 
 def look_at(image: np.ndarray) -> Look:
