@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,12 +34,30 @@ class Scorer:
     `similarity` takes `(n, d)` and `(m, d)` and gives `(n, m)`; `compare` takes `(…, d)` that broadcast.
     """
 
+    by_list: ClassVar[bool] = False
+
     similarity: Comparison = cosine
     compare: Comparison = paired_cosine
 
     def reversed(self) -> "Scorer":
         """Return the scorer whose queries are this one's gallery."""
         return Scorer(lambda a, b: self.similarity(b, a).T, lambda a, b: self.compare(b, a))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListScorer(Scorer):
+    """A scorer by places or deviations in a list: what a query says of an embedding hangs on the others in its row.
+
+    So only whole rows tell anything, never a part of one or a single pair. `backward` makes the reversed scorer.
+    """
+
+    by_list: ClassVar[bool] = True
+
+    backward: Callable[[], Scorer]
+
+    def reversed(self) -> Scorer:
+        """Return the scorer whose queries are this one's gallery, and whose lists are of what the queries were."""
+        return self.backward()
 
 
 COSINE = Scorer()
@@ -65,16 +84,20 @@ def count_beating(
     """Return for each of `(n, d)` queries how many other gallery rows score at least as high as its truth, row i.
 
     Scores closer than `TIE` are ties, and ties count against us: a collapsed embedding beats nothing. Memory is bounded
-    by the block of queries and gallery rows, never by n × m.
+    by the block of queries and gallery rows, never by n × m; a scorer by lists gets fewer queries with whole rows.
     """
+    if scorer.by_list:
+        block = max(1, block[0] * block[1] // len(gallery)), len(gallery)
     beating = np.empty(len(queries), np.int64)
     for start in range(0, len(queries), block[0]):
         rows = np.arange(start, min(start + block[0], len(queries)))
-        own = scorer.compare(queries[rows, None], gallery[rows, None])[:, 0]
+        own = None if scorer.by_list else scorer.compare(queries[rows, None], gallery[rows, None])
         lower = np.zeros(len(rows), np.int64)
         for first in range(0, len(gallery), block[1]):
             part = gallery[first : first + block[1]]
-            below = scorer.similarity(queries[rows], part) < own[:, None] - TIE  # NaN counts against us, too
+            scores = scorer.similarity(queries[rows], part)
+            truth = np.take_along_axis(scores, rows[:, None], axis=1) if own is None else own
+            below = scores < truth - TIE  # NaN counts against us, too
             inside = (rows >= first) & (rows < first + len(part))
             below[inside, rows[inside] - first] = True  # the truth itself does not beat itself
             lower += below.sum(axis=1, dtype=np.int32)

@@ -1,6 +1,6 @@
 """How the members of an ensemble are blended: what ensemble.json holds, and the blended scores out-of-fold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,9 +10,11 @@ from pydantic import Field, model_validator
 from tlk.recipe_schema import RUN_NAME, Blending, Weighting
 from tlk.registry import Parameters
 from tlk.scoring.blend import features
-from tlk.scoring.similarity import Scorer
+from tlk.scoring.similarity import ListScorer, Scorer
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.sampled_lists import SampledLists
+
+_Add = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
 
 
 class BlendedMember(Parameters):
@@ -48,6 +50,18 @@ class _Blended(OutOfFold):
         return self.blend
 
 
+@dataclass(frozen=True)
+class _Sides:
+    """How a member compares the queries and the gallery images of pairs: its `(n, d)` embeddings of both."""
+
+    scorer: Scorer
+    queries: np.ndarray
+    gallery: np.ndarray
+
+    def reversed(self) -> "_Sides":
+        return _Sides(self.scorer.reversed(), self.gallery, self.queries)
+
+
 def blended(members: Sequence[OutOfFold], blend: Blend) -> OutOfFold:
     """Return the out-of-fold scores of the blend of members that score the same pairs in the same folds."""
     deviations = [SampledLists.of(member).deviations() for member in members]
@@ -67,14 +81,6 @@ def with_weights(
         rows = zip(parts, weights, deviations, strict=True)
         return np.asarray(sum(w[own, None] * features(kind, s / d[own, None]) for s, w, d in rows))
 
-    def similarity(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-        one, two = queries[:, 0], gallery[:, 0]
-        return add([m.scorer.similarity(m.queries[one], m.gallery[two]) for m in members], fold[one])
-
-    def compare(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-        one, two = queries[..., 0], gallery[..., 0]
-        return add([m.scorer.compare(m.queries[one], m.gallery[two]) for m in members], fold[one[:, 0]])
-
     numbers = np.arange(len(fold))[:, None]
     return _Blended(
         first.query_ids,
@@ -85,5 +91,21 @@ def with_weights(
         np.empty(0, np.float32),
         first.list_seed,
         first.list_length,
-        Scorer(similarity, compare),
+        _adding(add, [_Sides(m.scorer, m.queries, m.gallery) for m in members], fold, kind),
     )
+
+
+def _adding(add: _Add, members: Sequence[_Sides], fold: np.ndarray, kind: Blending) -> Scorer:
+    """Return the scorer of pairs by number, each in its `fold`, that adds up what the members say."""
+
+    def similarity(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        one, two = queries[:, 0], gallery[:, 0]
+        return add([m.scorer.similarity(m.queries[one], m.gallery[two]) for m in members], fold[one])
+
+    def compare(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        one, two = queries[..., 0], gallery[..., 0]
+        return add([m.scorer.compare(m.queries[one], m.gallery[two]) for m in members], fold[one[:, 0]])
+
+    if kind == "log_odds" and not any(m.scorer.by_list for m in members):
+        return Scorer(similarity, compare)
+    return ListScorer(similarity, compare, backward=lambda: _adding(add, [m.reversed() for m in members], fold, kind))

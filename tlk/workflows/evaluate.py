@@ -46,7 +46,11 @@ class Outcomes:
         return top_k(self.ranks, k)
 
     def expected(self, k: int) -> np.ndarray:
-        """Return the `(n,)` exact chances."""
+        """Return the `(n,)` exact chances.
+
+        Of a blend by deviations or places they are near: its rows of the whole fold stand for the lists drawn from
+        them, which would have deviations of their own and, with fewer places, more ties.
+        """
         return expected_top_k(self.beating, self.others, self.length, k)
 
 
