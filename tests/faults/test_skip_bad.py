@@ -75,6 +75,24 @@ def test_training_goes_on_without_the_pairs_and_all_others_keep_their_folds(
         shutil.rmtree("figures")
 
 
+def test_runs_that_lack_other_pairs_are_not_compared_query_by_query(data: Path, works: Any, refused: Any) -> None:
+    works([*TRAIN, "--run", "whole"])
+    pairs = Competition(data).train_pairs()
+    for name, left in (("one", pairs.lefts[3]), ("other", pairs.lefts[50])):
+        image = data / "train/left" / f"{left}.jpg"
+        good = image.read_bytes()
+        image.write_bytes(b"")
+        works([*TRAIN, "--run", name, "--skip-bad"])
+        works([*TRAIN, "--run", f"{name}-again", "--skip-bad", "--set", "seed=1"])
+        image.write_bytes(good)
+    told = works(["eval", "one", "whole", "other", "one-again"])
+    for name in ("whole", "other"):
+        assert f"{name} − one: not compared, they stand on other pairs\n" in told
+    assert "one-again − one: " in told
+    assert "points of expected top-2, paired" in told
+    refused(["ensemble", "one", "other"], "were trained on different images")
+
+
 def test_without_anything_bad_it_changes_nothing(data: Path, works: Any) -> None:
     told = works([*TRAIN, "--run", "a", "--skip-bad"])
     assert "left out" not in told

@@ -1,5 +1,6 @@
 """Out-of-fold results: joined from folds in any order, by embeddings or by blocks of learned similarities."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,18 @@ def test_pairs_that_are_never_scored_are_left_out_and_the_rest_keep_their_order(
         assert oof.query_ids.tolist() == [f"l{i}" for i in range(1, COUNT, 2)]
         assert oof.fold.tolist() == [0] * (COUNT // 2)
         assert len(outcomes(oof).ranks) == COUNT // 2
+
+
+def test_runs_answer_the_same_lists_where_seed_length_and_pairs_are_the_same() -> None:
+    fold = np.arange(COUNT) % 3
+    oof = OutOfFold.of(PAIRS, fold, parts(fold, learned=False), 5, 10)
+    assert oof.apart_from(replace(oof, queries=-oof.queries)) is None
+    for change in ({"list_seed": 6}, {"list_length": 11}):
+        assert oof.apart_from(replace(oof, **change)) == "other folds or another split"
+    turned = replace(oof, query_ids=oof.query_ids[::-1])
+    fewer = replace(oof, query_ids=oof.query_ids[1:], gallery_ids=oof.gallery_ids[1:], fold=oof.fold[1:])
+    for other in (turned, fewer, replace(oof, gallery_ids=oof.gallery_ids[::-1])):
+        assert oof.apart_from(other) == other.apart_from(oof) == "other pairs"
 
 
 NUMBERS = {"expected_top_k": {"2": 0.5}, "seconds": 1.0}

@@ -94,7 +94,7 @@ def _runs(workspace: "Workspace", names: list[str], topk: int | None, json: bool
     for row in paired_differences(workspace, names) if len(rows) > 1 else []:
         pair = f"{row['run']} − {row['minus']}"
         if row["gain"] is None:
-            Console().note(f"{pair}: not compared, they stand on other folds or another split")
+            Console().note(f"{pair}: not compared, they stand on {row['on']}")
         else:
             print_text(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
 

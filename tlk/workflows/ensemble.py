@@ -208,15 +208,15 @@ def require_same_pairs(runs: Sequence[Run]) -> None:
     first, *others = runs
     known, data = first.out_of_fold(), first.manifest()["data"].get("fingerprint")
     for run in others:
-        oof = run.out_of_fold()
+        apart = run.out_of_fold().apart_from(known)
         if run.manifest()["data"].get("fingerprint") != data:
             raise UserError(
                 f"runs {first.name} and {run.name} were trained on different images\n"
                 "blend runs of the same data: train one of them again"
             )
-        if (oof.list_seed, oof.list_length) != (known.list_seed, known.list_length):
+        if apart is not None:
             raise UserError(
-                f"runs {first.name} and {run.name} stand on other folds or another split\n"
+                f"runs {first.name} and {run.name} stand on {apart}\n"
                 "train both on the same ones: --folds FILE, --set split=folds"
             )
 

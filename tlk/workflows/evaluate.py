@@ -106,14 +106,15 @@ def _shares(ranks: np.ndarray | None, ks: range, summary: Callable[[np.ndarray],
 def paired_differences(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return by how much each further run beats the first in expected top-2, pair by pair, with its 95 % interval.
 
-    A run on other folds, whose pairs cannot be compared, has None for both.
+    A run that stands `on` other folds or other pairs, which cannot be compared, has None for both.
     """
     first, *others = (find_run(workspace.runs, name).out_of_fold() for name in names)
     baseline = outcomes(first).expected(PICKS)
     rows: list[dict[str, Any]] = []
     for name, oof in zip(names[1:], others, strict=True):
-        if (oof.list_seed, oof.list_length) != (first.list_seed, first.list_length):
-            rows.append({"run": name, "minus": names[0], "gain": None, "ci95": None})
+        apart = oof.apart_from(first)
+        if apart is not None:
+            rows.append({"run": name, "minus": names[0], "gain": None, "ci95": None, "on": apart})
             continue
         gain = outcomes(oof).expected(PICKS) - baseline
         rows.append({"run": name, "minus": names[0], "gain": float(gain.mean()), "ci95": paired_interval(gain)})

@@ -81,6 +81,13 @@ class OutOfFold:
             lambda first, second: self.scores[(first + second)[..., 0]],
         )
 
+    def apart_from(self, other: "OutOfFold") -> str | None:
+        """Return what keeps two runs from being compared query by query; None where both answer the same lists."""
+        if (self.list_seed, self.list_length) != (other.list_seed, other.list_length):
+            return "other folds or another split"
+        ids = (self.query_ids, other.query_ids), (self.gallery_ids, other.gallery_ids)
+        return None if all(np.array_equal(one, two) for one, two in ids) else "other pairs"
+
     def write(self, path: Path) -> None:
         """Write the arrays as .npz."""
         with replacing(path) as file:

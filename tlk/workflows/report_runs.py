@@ -49,12 +49,7 @@ class ReportedRun:
 
     def answers_same_lists(self, other: "ReportedRun") -> bool:
         """Return whether two runs score the same pairs in the same lists, so that they compare query by query."""
-        one, two = self.oof, other.oof
-        return (
-            (one.list_seed, one.list_length) == (two.list_seed, two.list_length)
-            and np.array_equal(one.query_ids, two.query_ids)
-            and np.array_equal(one.gallery_ids, two.gallery_ids)
-        )
+        return self.oof.apart_from(other.oof) is None
 
 
 def read_runs(workspace: Workspace, names: Sequence[str], reporter: Reporter) -> list[ReportedRun]:
