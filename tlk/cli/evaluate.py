@@ -1,5 +1,6 @@
 """`tlk eval`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,18 +43,16 @@ def evaluate(
 
     workspace, names = Workspace.here(data, runs), runs_named or []
     _refuse_unfit(names, topk, submission, truth, gallery, faces)
-    if gallery:
-        _gallery(workspace, names, faces, json)
-    elif submission is not None:
+    if submission is not None:
         _submission(workspace, submission, truth, topk, json)
-    else:
-        _runs(workspace, names, topk, json)
-    if data is not None and submission is None:
-        _say_whose(workspace, names)
+        return
+    shown = _gallery(workspace, names, faces, json) if gallery else _runs(workspace, names, topk, json)
+    if data is not None or os.environ.get("TLK_DATA") or (not names and workspace.data.exists()):
+        _say_whose(workspace, shown)
 
 
 def _say_whose(workspace: "Workspace", names: list[str]) -> None:
-    """Say where runs were trained on other data than the named ones: their numbers are of those."""
+    """Say where runs were trained on other data than the workspace's: their numbers are of those."""
     from tlk.data.source import data_name
     from tlk.workflows.run import find_run
 
@@ -81,14 +80,16 @@ def _refuse_unfit(
         raise UserError("--submission scores a CSV, not runs\ngive one or the other")
 
 
-def _runs(workspace: "Workspace", names: list[str], topk: int | None, json: bool) -> None:
+def _runs(workspace: "Workspace", names: list[str], topk: int | None, json: bool) -> list[str]:
+    """Print the numbers of runs; return which ones these are: without names there is still the best one."""
     from tlk.workflows.evaluate import evaluate as work
     from tlk.workflows.evaluate import paired_differences
 
     rows = work(workspace, names, topk)
+    shown = [row["run"] for row in rows]
     if json:
         print_json(rows)
-        return
+        return shown
     for row in rows:
         _print_run(row)
     for row in paired_differences(workspace, names) if len(rows) > 1 else []:
@@ -97,17 +98,19 @@ def _runs(workspace: "Workspace", names: list[str], topk: int | None, json: bool
             Console().note(f"{pair}: not compared, they stand on {row['on']}")
         else:
             print_text(f"{pair}: {percent(row['gain'], row['ci95'])} points of expected top-2, paired")
+    return shown
 
 
-def _gallery(workspace: "Workspace", names: list[str], faces: bool, json: bool) -> None:
+def _gallery(workspace: "Workspace", names: list[str], faces: bool, json: bool) -> list[str]:
     from tlk.workflows.gallery import evaluate_gallery
 
     found = [evaluate_gallery(workspace, name, faces, Console()) for name in names]
     if json:
         print_json(found)
-        return
+        return names
     for row in found:
         _print_gallery(row)
+    return names
 
 
 def _submission(workspace: "Workspace", submission: Path, truth: Path | None, topk: int | None, json: bool) -> None:

@@ -16,7 +16,6 @@ from tlk.data.source import open_source
 from tlk.errors import UserError
 from tlk.workflows.run import Run
 from tlk.workflows.search_queries import Query, find_queries
-from tlk.workflows.skip_bad import as_trained
 from tlk.workflows.workspace import Workspace
 
 _SIDES = ("left", "right")
@@ -64,7 +63,11 @@ def find_unseen(run: Run, paths: Sequence[str], workspace: Workspace) -> Unseen 
         return None
     oof = run.out_of_fold()
     rows, columns = _named(left.stem, oof.query_ids), _named(right.stem, oof.gallery_ids)
-    if len(rows) != 1 or len(columns) != 1 or oof.fold[rows[0]] != oof.fold[columns[0]] or not _is_of(run, workspace):
+    if len(rows) != 1 or len(columns) != 1 or oof.fold[rows[0]] != oof.fold[columns[0]]:
+        return None
+    from tlk.workflows.trained_images import was_trained_on
+
+    if not was_trained_on(run, workspace):
         return None
     query, candidate = str(oof.query_ids[rows[0]]), str(oof.gallery_ids[columns[0]])
     return Unseen(query, candidate, int(np.flatnonzero(np.unique(oof.fold) == oof.fold[rows[0]])[0]))
@@ -109,13 +112,3 @@ def _path(query: Query, gallery: Gallery, name: str) -> str:
     place, root = Path(query.path).resolve(), gallery.source.location.resolve()
     inside = place.relative_to(root).as_posix() if place.is_relative_to(root) else None
     return inside if inside in gallery.paths else query.path
-
-
-def _is_of(run: Run, workspace: Workspace) -> bool:
-    """Return whether the run was trained on the very images of the data."""
-    from tlk.workflows.trained_images import fingerprint_of
-
-    trained = as_trained(workspace, run.manifest())
-    competition = trained.competition()
-    own = fingerprint_of(trained, competition, trained.reader(competition, passes=1))
-    return bool(own == run.manifest()["data"].get("fingerprint"))

@@ -1,5 +1,6 @@
 """From a run and candidate lists to a submission."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def predict(
     refuse_ledger(target)
     require_output(target, workspace)
     competition = workspace.competition()
-    run = find_run(workspace.runs, name) if name else best_run(workspace.runs, competition.name)
+    run = find_run(workspace.runs, name) if name else _best_run(workspace, competition, reporter)
     if skip_bad:
         workspace = without_bad(workspace, of_lists, reporter)
     done = score_test_lists(workspace, run, device, reporter, matching=matching, known_pairs=known_pairs)
@@ -125,6 +126,20 @@ def score_test_lists(
     if gaps.any():
         reporter.note(describe_gaps(gaps))
     return ScoredLists(lists, in_order(scores, gaps), models, matched, len(known))
+
+
+def _best_run(workspace: Workspace, competition: Competition, reporter: Reporter) -> Run:
+    """Return the best run, and say so where it was trained on other images than those of the data's train half."""
+    run = best_run(workspace.runs, competition.name)
+    own = run.manifest()["data"]["name"]
+    if own == competition.name or not competition.has_train():  # a test half by itself is of any run's data
+        return run
+    from tlk.workflows.trained_images import was_trained_on
+
+    with suppress(UserError):  # what cannot be read says nothing of where it is from
+        if not was_trained_on(run, workspace):
+            reporter.note(f"run {run.name} was trained on {own}, not on {workspace.data}")
+    return run
 
 
 def _require_verdicts(

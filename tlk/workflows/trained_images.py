@@ -8,6 +8,8 @@ from tlk.data.competition import Competition
 from tlk.data.parts import LEFT_OUT
 from tlk.data.reader import ImageReader
 from tlk.workflows.manifest import describe_data
+from tlk.workflows.run import Run
+from tlk.workflows.skip_bad import as_trained
 from tlk.workflows.workspace import Workspace
 
 Data = Competition | Collection
@@ -35,3 +37,16 @@ def fingerprint_of(workspace: Workspace, data: Data, reader: ImageReader) -> str
         used = np.flatnonzero(read_pairs(data, workspace.data).image_part != LEFT_OUT)
         paths = [data.paths[image] for image in used]
     return str(describe_data(data.name, paths, reader.keys(paths))["fingerprint"])
+
+
+def was_trained_on(run: Run, workspace: Workspace) -> bool:
+    """Return whether a run was trained on the very images of a competition, whatever its folder is called.
+
+    Raises:
+        UserError: a table of the data is faulty, or an image cannot be read.
+    """
+    manifest = run.manifest()
+    trained = as_trained(workspace, manifest)
+    competition = trained.competition()
+    own = fingerprint_of(trained, competition, trained.reader(competition, passes=1))
+    return bool(own == manifest["data"].get("fingerprint"))
