@@ -164,6 +164,21 @@ def test_folds_that_do_not_do(data: Path, workspace_folder: Path, capsys: pytest
     assert not outputs(workspace_folder)
 
 
+def test_where_nothing_may_be_written_is_said_before_any_work(
+    data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("z.csv").touch()
+    embed = ["embed", "--recipe", "thumbnail", "--export"]
+    for command, option in ((["report", "--figures"], "--figures"), (embed, "--export")):
+        refuse([*command, "data/train/left"], capsys, "cannot write data/train/left", "a place of the data", option)
+        refuse([*command, "z.csv"], capsys, "cannot write into z.csv: it is not a folder", option)
+        refuse([*command, ".tlk"], capsys, "a place of the cache", option)
+    for name in ("page.csv", "page"):
+        refuse(["report", "--out", name], capsys, f"--out {name}: a report is an HTML page", "end in .html")
+    assert not outputs(workspace_folder)
+    assert not Path(".tlk").exists()
+
+
 def test_folds_too_small_for_lists(data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["folds", "--k", "10", "--out", "ten.csv"]) == 0
     refuse(["train", "thumbnail", "--folds", "ten.csv"], capsys, "a list needs 20", "fewer folds")

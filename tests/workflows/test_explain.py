@@ -47,6 +47,20 @@ def test_another_ending_is_refused_before_anything_is_done(workspace: Workspace)
         explain(workspace, ExplainOptions("nobody", "nobody", out=Path("a.jpg")), Silent())
 
 
+def test_a_picture_is_never_drawn_over(workspace: Workspace) -> None:
+    Path("photos").mkdir()
+    files = [Path("photos/p2.png"), Path("photos/p3.png")]
+    for shade, file in enumerate(files):
+        Image.new("L", (40, 40), 100 * shade).save(file)
+    for data in (workspace.data, Path("photos"), Path("none")):
+        for names in (("photos/p2.png", "photos/p3.png"), ("photos/p3.png", "photos/p2.png")):
+            for out in files:
+                before = out.read_bytes()
+                with pytest.raises(UserError, match="the command reads it"):
+                    explain(Workspace.here(data), ExplainOptions(*names, device="cpu", out=out), Silent())
+                assert out.read_bytes() == before
+
+
 def test_the_strongest_stand_apart() -> None:
     place = np.stack(np.indices((4, 4)), axis=-1)[:, ::-1]
     product = np.arange(16.0).reshape(4, 4)

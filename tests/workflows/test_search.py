@@ -244,3 +244,17 @@ def test_a_gallery_that_was_searched_does_not_keep_the_cache_from_being_pruned(
     prune_cache(workspace, None, [], Silent())
     stored = RunEmbeddings(Run(workspace.runs / "thumbnail"), list(gallery.paths), keys, workspace)
     assert len(stored.read(stored.views[0])) == len(keys)  # all are images of the competition, too
+
+
+def test_neither_a_query_nor_an_image_of_the_gallery_is_written_over(workspace: Workspace, folder: Path) -> None:
+    shutil.copy(folder / "deep/aab/aab.jpg", "query.png")
+    shutil.copy("query.png", folder / "own.png")
+    Path("album").symlink_to(folder)
+    before = (folder / "own.png").read_bytes()
+    for told in ({"sheet": "query.png"}, {"out": "query.png"}, {"sheet": "folder/own.png"}, {"sheet": "album/own.png"}):
+        places = {name: Path(path) for name, path in told.items()}
+        with pytest.raises(UserError, match="the command reads it\nchoose another name with --"):
+            of(workspace, "query.png", gallery=folder, **places)
+    assert Path("query.png").read_bytes() == (folder / "own.png").read_bytes() == before
+    of(workspace, "query.png", gallery=folder, out=folder / "near.csv", sheet=Path("own.png"))
+    of(workspace, "query.png", gallery=folder, out=folder / "near.csv", sheet=Path("own.png"))

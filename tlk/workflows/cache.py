@@ -19,10 +19,9 @@ from tlk.data.shards import KEY
 from tlk.data.source import Source
 from tlk.errors import UserError, summarise
 from tlk.workflows.progress import Reporter
-from tlk.workflows.workspace import Workspace
+from tlk.workflows.workspace import CACHE_FOLDERS, PIXELS, VECTORS, Workspace
 
 _ABANDONED_SECONDS = 3600  # no writer needs so long for one file
-_PARTS = ("vectors", "pixels", "exports")
 
 
 def list_cache(workspace: Workspace) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def list_cache(workspace: Workspace) -> dict[str, Any]:
             "images": PixelCache(folder, 0).count() if folder == workspace.pixels else None,
             "size": _size(folder),
         }
-        for folder in _folders(workspace.cache / "pixels")
+        for folder in _folders(workspace.cache / PIXELS)
     ]
     exported = _folders(workspace.exports)
     exports: list[dict[str, Any]] = [{"name": folder.name, "size": _size(folder)} for folder in exported]
@@ -72,7 +71,7 @@ def prune_cache(workspace: Workspace, data: Path | None, forget: Sequence[Path],
     if forgotten:
         workspace.forget(forgotten)
     removed = {"vectors": store.prune(contents, keep), "images": pixels.prune(keep)}
-    for old in _folders(workspace.cache / "pixels"):
+    for old in _folders(workspace.cache / PIXELS):
         if old != workspace.pixels:
             _remove(old)
     for leftover in _leftovers(workspace):
@@ -136,7 +135,7 @@ def _keys(sources: dict[Source, list[str]], reporter: Reporter) -> np.ndarray:
 
 def _leftovers(workspace: Workspace) -> list[Path]:
     """Return what killed writers have left: temporary files, data without an index, exports that were never done."""
-    data = [path for part in _PARTS[:2] for path in workspace.cache.glob(f"{part}/*/*.data.npy")]
+    data = [path for part in (VECTORS, PIXELS) for path in workspace.cache.glob(f"{part}/*/*.data.npy")]
     orphans = [path for path in data if not path.with_name(path.name.replace(".data.", ".index.")).exists()]
     patterns = (".sources.json.*.tmp", "vectors/*/.*.tmp", "pixels/*/.*.tmp", "exports/.export-*", "exports/.*.tmp")
     temporary = [path for pattern in patterns for path in workspace.cache.glob(pattern)]
@@ -163,7 +162,7 @@ def _remove(path: Path) -> None:
 
 
 def _whole_size(workspace: Workspace) -> int:
-    return sum(_size(workspace.cache / part) for part in _PARTS)
+    return sum(_size(workspace.cache / part) for part in CACHE_FOLDERS)
 
 
 def _size(path: Path) -> int:

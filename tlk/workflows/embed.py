@@ -22,6 +22,7 @@ from tlk.recipe import load_members, load_recipe
 from tlk.recipe_schema import EnsembleRecipe, Recipe, backbone_of
 from tlk.tables import format_table
 from tlk.workflows.inputs import announcement, build_embedder, choose_device
+from tlk.workflows.outputs import require_output_folder
 from tlk.workflows.progress import Reporter, Silent
 from tlk.workflows.skip_bad import say_skipped, unreadable
 from tlk.workflows.workspace import Workspace
@@ -59,6 +60,8 @@ def fill_store(
     """
     if export is not None and world_size() > 1:
         raise UserError("--export: several processes do not wait for each other\nexport afterwards, with one")
+    if export is not None:
+        require_output_folder(export, workspace, "--export")
     parameters = _parameters(recipe, backbone)
     paths = open_gallery(workspace.data).paths
     return _fill(parameters, paths, workspace, choose_device(device), reporter, export, skip_bad)

@@ -49,9 +49,9 @@ def explain(workspace: Workspace, options: ExplainOptions, reporter: Reporter) -
     """
     if options.out.suffix.lower() != ".png":
         raise UserError(f"--out {options.out}: an explanation is a PNG\nlet its name end in .png")
-    require_output(options.out, workspace)
     left, right = find_pair(workspace.data, options.left, options.right)
     paths = (left.path, right.path)
+    require_output(options.out, workspace, reads=[workspace.data / path for path in paths])
     subject = subject_of(workspace, options.run, options.backbone, options.device, reporter, paths)
     pixels = [np.ascontiguousarray(trim_borders(p.pixels)) if subject.trimmed else p.pixels for p in (left, right)]
     seen = subject.sight.look(pixels[0], pixels[1])

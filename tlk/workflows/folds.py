@@ -30,7 +30,7 @@ def make_folds(workspace: Workspace, k: int, seed: int, out: Path | None, report
     """Find near-duplicates among the training images, assign folds, write the table."""
     competition = workspace.competition()
     path = out or default_path(competition.name, k, seed)
-    require_output(path, workspace)
+    require_output(path, workspace, over_folds=True)
     folds = _assign(competition, workspace.reader(competition, passes=2), k, seed, reporter)
     write_text(path, folds.to_csv())
     return folds, path

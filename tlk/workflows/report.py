@@ -6,10 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from tlk import __version__
+from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.report.blocks import Page, Section
 from tlk.report.page import render
-from tlk.workflows.outputs import require_output
+from tlk.workflows.outputs import require_output, require_output_folder
 from tlk.workflows.progress import Reporter
 from tlk.workflows.report_calibration import calibration
 from tlk.workflows.report_curves import learning_curves
@@ -53,6 +54,10 @@ def report(workspace: Workspace, names: Sequence[str], options: ReportOptions, r
         UserError: there is no such run, a run is damaged, or the page cannot be written.
     """
     require_output(options.out, workspace)
+    if options.out.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--out {options.out}: a report is an HTML page\nlet its name end in .html")
+    if options.figures is not None:
+        require_output_folder(options.figures, workspace, "--figures")
     runs = read_runs(workspace, names, reporter)
     album, notes = make_album(workspace, runs[:LOOKED_INTO], reporter)
     page = make_page(workspace, runs, album, notes, options.faces, reporter)

@@ -1,7 +1,8 @@
 """The images of a gallery that are most like some others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -50,14 +51,14 @@ def search(workspace: Workspace, options: SearchOptions, reporter: Reporter) -> 
     """
     location = options.gallery or workspace.data
     gallery, skipped = open_gallery(location), tuple[str, ...]()
-    _refuse_unfit(options, len(gallery), workspace)
+    _refuse_unfit(options, gallery, workspace)
     queries = find_queries(options.queries, gallery)
     space = _space(workspace, options, reporter)
     workspace.remember(gallery.source.location)  # before anything of it is stored
     reader = SearchReader(gallery.source)
     if options.skip_bad:
         gallery, skipped = without_damage(gallery, reader, space, reporter)
-        _refuse_unfit(options, len(gallery), workspace)
+        _refuse_unfit(options, gallery, workspace)
     keys = keys_of(gallery, reader, reporter)
     found: list[Found] = []
     for start in range(0, len(queries), _TOGETHER):
@@ -68,15 +69,15 @@ def search(workspace: Workspace, options: SearchOptions, reporter: Reporter) -> 
     return Searched(space.name, str(location), len(gallery), skipped, tuple(found))
 
 
-def _refuse_unfit(options: SearchOptions, count: int, workspace: Workspace) -> None:
+def _refuse_unfit(options: SearchOptions, gallery: Gallery, workspace: Workspace) -> None:
     if options.run is not None and options.backbone is not None:
         raise UserError("--run compares with a run's models, --backbone with a frozen network\ngive one of the two")
-    if not 1 <= options.top <= count:
-        raise UserError(f"--top {options.top}: the gallery has {count:,} images\ntake 1 to {count}")
+    if not 1 <= options.top <= len(gallery):
+        raise UserError(f"--top {options.top}: the gallery has {len(gallery):,} images\ntake 1 to {len(gallery)}")
     if options.out is not None:
-        require_output(options.out, workspace)
+        require_output(options.out, workspace, reads=_reads(options.queries, gallery, options.out))
     if options.sheet is not None:
-        require_output(options.sheet, workspace, "--sheet")
+        require_output(options.sheet, workspace, "--sheet", _reads(options.queries, gallery, options.sheet))
         if options.out is not None and options.out.resolve() == options.sheet.resolve():
             raise UserError(
                 f"--out {options.out}: the contact sheet is to be there\ngive another name to one of the two"
@@ -85,6 +86,13 @@ def _refuse_unfit(options: SearchOptions, count: int, workspace: Workspace) -> N
             raise UserError(f"--sheet {options.sheet}: a contact sheet is a PNG\nlet its name end in .png")
         require_fitting(len(options.queries), options.top + 1)
     require_device(options.device)
+
+
+def _reads(queries: Sequence[str], gallery: Gallery, output: Path) -> list[Path]:
+    """Return what is read that an output might be: the queries, the gallery, if it is a zip, and images of its name."""
+    place = gallery.source.location
+    alike = [place / path for path in gallery.paths if PurePosixPath(path).name.casefold() == output.name.casefold()]
+    return [*map(Path, queries), place, *alike]
 
 
 def _space(workspace: Workspace, options: SearchOptions, reporter: Reporter) -> Space:

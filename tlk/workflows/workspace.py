@@ -19,6 +19,10 @@ from tlk.locks import locked
 
 PIXEL_CACHE_GB = 2.0
 
+# What lies in the cache's folder, which may hold other things, too.
+VECTORS, PIXELS, EXPORTS = CACHE_FOLDERS = ("vectors", "pixels", "exports")
+SOURCES, SOURCES_LOCK = "sources.json", ".sources.lock"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -44,17 +48,17 @@ class Workspace:
 
     def store(self) -> VectorStore:
         """Open the embedding store."""
-        return VectorStore(self.cache / "vectors")
+        return VectorStore(self.cache / VECTORS)
 
     @property
     def exports(self) -> Path:
         """Where networks lie that were exported for a faster engine."""
-        return self.cache / "exports"
+        return self.cache / EXPORTS
 
     @property
     def pixels(self) -> Path:
         """Where decoded pixels lie: those of another decoder lie beside them."""
-        return self.cache / "pixels" / digest([DECODER.encode()])
+        return self.cache / PIXELS / digest([DECODER.encode()])
 
     def sources(self) -> list[str]:
         """Return the locations of the data whose images the cache holds.
@@ -62,7 +66,7 @@ class Workspace:
         Raises:
             UserError: the file that says so is damaged.
         """
-        file = self.cache / "sources.json"
+        file = self.cache / SOURCES
         try:
             found = read_json(file)
             if not (isinstance(found, list) and all(isinstance(place, str) for place in found)):
@@ -89,10 +93,10 @@ class Workspace:
         self._change_sources(lambda sources: [place for place in sources if place not in places])
 
     def _change_sources(self, change: Callable[[list[str]], list[str]]) -> None:
-        file = self.cache / "sources.json"
+        file = self.cache / SOURCES
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
-            with locked(self.cache / ".sources.lock"):  # one process at a time reads and writes
+            with locked(self.cache / SOURCES_LOCK):  # one process at a time reads and writes
                 write_json(file, list(dict.fromkeys(change(self.sources()))))
         except OSError as error:
             raise UserError(f"cannot write {file}: {error.strerror}\ncheck its rights, or move TLK_CACHE") from error
