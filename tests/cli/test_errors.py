@@ -164,6 +164,27 @@ def test_folds_that_do_not_do(data: Path, workspace_folder: Path, capsys: pytest
     assert not outputs(workspace_folder)
 
 
+def test_a_table_of_other_pairs_is_kept_unless_it_is_named(
+    data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["folds"]) == 0
+    table = workspace_folder / "folds" / "data-k5-seed0.csv"
+    first = table.read_text()
+    shutil.copytree(data, "B/data")
+    edit(Path("B/data/train.csv"), lambda text: text.rstrip("\n").rpartition("\n")[0] + "\n")
+    refuse(["folds", "--data", "B/data"], capsys, "of other pairs", "tlk folds --out FILE, then tlk train --folds FILE")
+    refuse(["train", "thumbnail", "--data", "B/data"], capsys, "tlk folds --out FILE, then tlk train --folds FILE")
+    assert table.read_text() == first
+    assert run(["folds", "--data", "B/data", "--out", "folds/b.csv"]) == 0
+    assert run(["folds", "--data", "B/data", "--out", str(table)]) == 0
+    assert table.read_text() == Path("folds/b.csv").read_text() != first
+    header, *rows = first.splitlines()
+    for old in ("damaged", "\n".join([header, *(f"{row.rpartition(',')[0]},0" for row in rows)])):
+        table.write_text(old)  # of other images, or other folds: made anew
+        assert run(["folds"]) == 0
+        assert table.read_text() == first
+
+
 def test_where_nothing_may_be_written_is_said_before_any_work(
     data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

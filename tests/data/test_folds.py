@@ -114,7 +114,7 @@ def test_the_list_seed_belongs_to_the_folds() -> None:
         ("b,x,1,0", 'b,x,"1\n2\n3\n4",0', r"f.csv, line 3: .* not '1\\n2\\n3\\n4', '0'"),
         ("b,x,1,0", "b,x,1234567890,0", "f.csv, line 3: "),
         ("b,x,1,0", "b,x,1,12345", "f.csv, line 3: "),
-        ("b,x,1,0\n", "", "f.csv: its pairs are not those of the data"),
+        ("b,x,1,0\n", "", "f.csv: its pairs are not those of the data\n.* --out FILE, then tlk train --folds FILE"),
         ("b,x,1,0", "b,w,1,0", "f.csv: its pairs are not those of the data"),
         ("b,x,1,0", "a,w,1,0", "f.csv: its pairs are not those of the data"),
         ("b,x,1,0\n", "b,x,1,0\nb,x,1,0\n", "f.csv: its pairs are not those of the data"),

@@ -89,7 +89,9 @@ def folds_from_table(table: Table, pairs: Pairs) -> Folds:
     wanted = list(zip(pairs.lefts, pairs.rights, strict=True))
     if len(table.rows) != len(wanted) or set(rows) != set(wanted):
         what = "its pairs are not those of the data"
-        raise UserError(f"{table.name}: {what}\nmake the folds again: tlk folds --out FILE")
+        raise UserError(
+            f"{table.name}: {what}\nmake the folds again: tlk folds --out FILE, then tlk train --folds FILE"
+        )
     group, fold = np.array([rows[pair] for pair in wanted], np.int64).T
     used = np.unique(fold)
     if len(used) < 2 or used[-1] != len(used) - 1:

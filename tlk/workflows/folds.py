@@ -11,6 +11,7 @@ from tlk.data.competition import Competition
 from tlk.data.folds import HEADER, Folds, assign_folds, folds_from_table
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates, group_pairs
+from tlk.errors import UserError
 from tlk.files import write_text
 from tlk.tables import read_table
 from tlk.workflows.outputs import require_output
@@ -27,10 +28,16 @@ def default_path(data_name: str, k: int = FOLDS, seed: int = 0) -> Path:
 
 
 def make_folds(workspace: Workspace, k: int, seed: int, out: Path | None, reporter: Reporter) -> tuple[Folds, Path]:
-    """Find near-duplicates among the training images, assign folds, write the table."""
+    """Find near-duplicates among the training images, assign folds, write the table.
+
+    Raises:
+        UserError: there are too few pairs, the table cannot be written, or unasked it would replace one of other pairs.
+    """
     competition = workspace.competition()
     path = out or default_path(competition.name, k, seed)
     require_output(path, workspace, over_folds=True)
+    if out is None:
+        _refuse_other_pairs(path, competition)
     folds = _assign(competition, workspace.reader(competition, passes=2), k, seed, reporter)
     write_text(path, folds.to_csv())
     return folds, path
@@ -50,6 +57,20 @@ def folds_of(
     write_text(table, folds.to_csv())
     reporter.note(f"folds written to {table}")
     return folds, table
+
+
+def _refuse_other_pairs(path: Path, competition: Competition) -> None:
+    """Raise a UserError if a table is there that is of other pairs: data in another folder of the same name, say."""
+    try:
+        table = read_table(path, lambda width: HEADER)
+    except UserError:  # there is none, or none that could be used
+        return
+    pairs = competition.listed_pairs()
+    if {(row[0], row[1]) for row in table.rows} != set(zip(pairs.lefts, pairs.rights, strict=True)):
+        raise UserError(
+            f"{path} is of other pairs than those in {competition.source.location}: it is kept\n"
+            "name another: tlk folds --out FILE, then tlk train --folds FILE"
+        )
 
 
 def _assign(competition: Competition, reader: ImageReader, k: int, seed: int, reporter: Reporter) -> Folds:
