@@ -167,12 +167,24 @@ def test_only_images_that_are_named_are_embedded(workspace: Workspace, monkeypat
 def test_a_rerun_replaces_its_parts_and_nothing_else(workspace: Workspace) -> None:
     predicted(workspace)
     Path("out/notes.csv").write_text("mine")
-    Path("out/part-000.csv").write_text("old")
+    Path("out/part-000.csv").write_text("index,sameArtist\nold,0\n")
     done = predicted(workspace, rows=300)
     assert sorted(content()) == ["notes.csv", "part-000.csv", "part-001.csv"]
     assert done.parts == 2
     assert content()["notes.csv"] == b"mine"
     assert len(rows_of(Path("out/part-000.csv"))) == 301
+
+
+def test_what_only_has_the_name_of_a_part_is_kept(workspace: Workspace) -> None:
+    Path("out").mkdir()
+    for name in ("part-000.csv", "part-007.csv"):
+        Path("out", name).write_text("mine,too\n1,2\n")
+        notes = Notes()
+        with pytest.raises(UserError, match=f"cannot write into out: {name} is no part of pairs\nname another"):
+            predict_pairs(workspace, "plain", INFO, Path("out"), "cpu", notes)
+        assert not notes.notes  # it is said before anything is read
+        assert content() == {name: b"mine,too\n1,2\n"}
+        Path("out", name).unlink()
 
 
 def test_parts_go_where_they_go_by_default(workspace: Workspace) -> None:
@@ -242,6 +254,9 @@ def test_pairs_of_absent_images_get_the_share_of_matches(workspace: Workspace) -
         ({"pairs": "i,a,b\n0,{0}.jpg,{1}.jpg\n", "rows": 0}, "--shard-rows 0: "),
         ({"out": "some.csv"}, "--out some.csv: the pairs are written in parts, into a folder"),
         ({"out": "painters/collection.csv/x"}, "cannot write painters/collection.csv/x: "),
+        ({"out": "runs/plain"}, "cannot write runs/plain: that is a place of the runs"),
+        ({"out": ".tlk"}, "cannot write .tlk: that is a place of the cache"),
+        ({"out": "painters/images"}, "cannot write painters/images: that is a place of the data"),
         ({"data": "kaggle"}, "--pairs: kaggle is no collection"),
         ({"run": "nobody"}, "there is no run 'nobody'"),
         ({"run": "lists"}, "run lists was not trained on a collection"),

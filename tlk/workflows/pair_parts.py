@@ -44,7 +44,7 @@ def replacing_parts(folder: Path) -> Iterator[Path]:
     """Give a folder for the parts; if the block ends well they replace those in `folder`, else nothing stays of them.
 
     Raises:
-        UserError: `folder` cannot be written to.
+        UserError: `folder` cannot be written to, or a file that is no part has the name of one.
     """
     is_new = not folder.exists()
     try:
@@ -52,13 +52,39 @@ def replacing_parts(folder: Path) -> Iterator[Path]:
         with temporary_folder(folder / "parts") as temporary:
             yield temporary
             made = sorted(temporary.iterdir())
+            stale = own_parts(folder)[len(made) :]
             for part in made:
                 part.replace(folder / part.name)
-        for stale in sorted(folder.glob("part-[0-9][0-9][0-9].csv"))[len(made) :]:
-            stale.unlink()
+        for part in stale:
+            part.unlink()
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror}\nfree some space, or choose another place") from error
     finally:
         if is_new:
             with suppress(OSError):
                 folder.rmdir()  # unless there is something in it
+
+
+def own_parts(folder: Path) -> list[Path]:
+    """Return the parts that there are in a folder, by name.
+
+    Raises:
+        UserError: a file with the name of one is something else, which is not to be lost.
+    """
+    found = sorted(folder.glob("part-[0-9][0-9][0-9].csv"))
+    for path in found:
+        if not _is_part(path):
+            raise UserError(
+                f"cannot write into {folder}: {path.name} is no part of pairs\nname another folder with --out"
+            )
+    return found
+
+
+def _is_part(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.readline(100).rstrip(b"\r\n") == ",".join(HEADER).encode()
+    except OSError:
+        return False

@@ -10,7 +10,8 @@ from tlk.data.collection import Collection, is_collection
 from tlk.data.painters import read_submission_pairs
 from tlk.errors import UserError, damaged_run
 from tlk.workflows.device import require_device
-from tlk.workflows.pair_parts import replacing_parts, write_parts
+from tlk.workflows.outputs import require_output_folder
+from tlk.workflows.pair_parts import own_parts, replacing_parts, write_parts
 from tlk.workflows.pair_scores import Block, Curve, score_pairs
 from tlk.workflows.progress import Reporter, Step
 from tlk.workflows.run import VERIFICATION, Run, complete_runs, find_run
@@ -64,6 +65,8 @@ def predict_pairs(
     folder = out or Path("submissions") / f"{run.name}-pairs"
     if folder.suffix == ".csv" or folder.is_file():
         raise UserError(f"--out {folder}: the pairs are written in parts, into a folder\nname a folder")
+    require_output_folder(folder, workspace)
+    own_parts(folder)
     reporter.note(f"reading {pairs}")
     survey = _survey(pairs, collection, workspace.data)
     _refuse_unfit(survey, pairs, shard_rows)
