@@ -171,8 +171,11 @@ def test_what_cannot_be_blended_is_said(workspace: Path, capsys: pytest.CaptureF
         ("descriptors", "thumbnail", "--blend", "mean"): "--blend mean: there is no such way",
         ("descriptors", "thumbnail", "--weights", "mine"): "--weights mine",
         ("descriptors", "thumbnail", "--run", "thumbnail"): "run 'thumbnail' exists",
+        ("descriptors", "thumbnail", "--run", "thumbnail", "--overwrite"): "one of those to blend",
+        ("descriptors", "ensemble", "--overwrite"): "one of those to blend",
         ("descriptors", "thumbnail", "--run", "cut"): "take --overwrite, or another name",  # it cannot be resumed
     }
+    shutil.copytree(workspace / "runs" / "thumbnail", workspace / "runs" / "ensemble")
     (workspace / "runs" / "cut.partial").mkdir()
     (workspace / "runs" / "cut.partial" / "inputs.json").write_text("{}")
     before = sorted(workspace.rglob("*"))

@@ -36,6 +36,7 @@ BLENDS: tuple[str, ...] = get_args(Blending)
 WEIGHTINGS: tuple[str, ...] = get_args(Weighting)
 
 CONTRIBUTIONS = "contributions.json"
+NAME = "ensemble"  # of the recipe, and of the run where none is given
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,17 @@ def ensemble(
     """Blend complete runs into a new one, which keeps their files: it can be evaluated and predicted with like any.
 
     Raises:
-        UserError: fewer than two runs, or runs that do not score the same pairs in the same folds.
+        UserError: fewer than two runs, one that the ensemble would replace, or runs that do not score the same pairs in
+            the same folds.
     """
     if len(set(names)) < 2:
         raise UserError("an ensemble needs two runs or more\nname them: tlk ensemble RUN RUN…")
     runs = [find_run(workspace.runs, name) for name in dict.fromkeys(names)]
+    if options.overwrite and (options.run or NAME) in names:
+        what = f"run {options.run or NAME!r} is one of those to blend, and --overwrite would replace it"
+        raise UserError(f"{what}\nchoose another name with --run")
     recipe = EnsembleRecipe(
-        name="ensemble",
+        name=NAME,
         summary="Runs blended by tlk ensemble.",
         source="tlk",
         matching=options.matching,
