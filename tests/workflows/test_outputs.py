@@ -32,6 +32,7 @@ def workspace(workspace_folder: Path) -> Workspace:
         (".tlk/x.csv", "a place of the cache in .tlk"),
         (".tlk/vectors/x.csv", "a place of the cache in .tlk"),
         ("data", "it is a folder"),
+        ("submissions/ledger.csv", "where the trail of submissions is kept"),
         ("-", "that is no name for a file"),
         ("a\nb.csv", "that is no name for a file"),
     ],

@@ -125,8 +125,7 @@ def _verify(run: Run, members: Sequence[Run], workspace: Workspace) -> None:
     trained = members[0].manifest()["data"]
     if not is_collection(workspace.data) or _fingerprint(workspace) != trained.get("fingerprint"):
         raise UserError(
-            f"the runs were trained on the collection {trained['name']!r}, not on {workspace.data}\n"
-            "name it with --data"
+            f"the runs were trained on the collection {trained['name']!r}, not on {workspace.data}\nname it with --data"
         )
     write_json(run.folder / VERIFICATION, verify(run, workspace, "auto", Silent()))
 

@@ -69,7 +69,7 @@ def _refuse_other_pairs(path: Path, competition: Competition) -> None:
     if {(row[0], row[1]) for row in table.rows} != set(zip(pairs.lefts, pairs.rights, strict=True)):
         raise UserError(
             f"{path} is of other pairs than those in {competition.source.location}: it is kept\n"
-            "name another: tlk folds --out FILE, then tlk train --folds FILE"
+            "remove it, or name another: tlk folds --out FILE, then tlk train --folds FILE"
         )
 
 

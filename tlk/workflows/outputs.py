@@ -10,6 +10,7 @@ from tlk.data.folds import HEADER
 from tlk.errors import UserError, printable
 from tlk.files import require_folder
 from tlk.workflows.checksums import is_listed
+from tlk.workflows.ledger import refuse_ledger
 from tlk.workflows.run_names import PARTIAL
 from tlk.workflows.workspace import CACHE_FOLDERS, SOURCES, SOURCES_LOCK, Workspace
 
@@ -29,6 +30,7 @@ def require_output(
     `reads` are files that the command reads. A fold table is replaced `over_folds` alone.
     """
     _require_name(path, option)
+    refuse_ledger(path)
     if path.is_dir():
         raise UserError(f"cannot write {path}: it is a folder\nname a file in it with {option}")
     _require_free(path, _owner(path, workspace, False), option)

@@ -14,7 +14,7 @@ from tlk.scoring.matching import is_one_to_one, match
 from tlk.submission import format_submission, submission_faults
 from tlk.tables import read_table
 from tlk.workflows.device import require_device
-from tlk.workflows.ledger import record_prediction, refuse_ledger
+from tlk.workflows.ledger import record_prediction
 from tlk.workflows.list_gaps import describe_gaps, find_gaps, in_order, score_around
 from tlk.workflows.outputs import require_output
 from tlk.workflows.progress import Reporter
@@ -71,7 +71,6 @@ def predict(
         UserError: no such run, or the data's test half is faulty.
     """
     target = out or Path("submissions") / f"{name or 'submission'}.csv"
-    refuse_ledger(target)
     require_output(target, workspace)
     competition = workspace.competition()
     run = find_run(workspace.runs, name) if name else _best_run(workspace, competition, reporter)
