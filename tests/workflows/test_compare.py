@@ -14,6 +14,7 @@ from tlk.verification import best_threshold
 from tlk.workflows.blend import Blend
 from tlk.workflows.checksums import CHECKSUMS
 from tlk.workflows.compare import Compared, compare
+from tlk.workflows.ensemble import EnsembleOptions, ensemble
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold, unit_of
 from tlk.workflows.out_of_fold import OutOfFold
 from tlk.workflows.progress import Silent
@@ -66,6 +67,16 @@ def test_training_images_of_one_fold_are_compared_by_the_model_that_saw_neither(
         assert found.out_of_fold
         assert found.similarity == pytest.approx(raw / deviations[1] / (1 / deviations).mean(), rel=1e-4)
     assert notes.notes == []
+
+
+def test_two_images_have_a_score_in_a_blend_of_blends_by_places_too(workspace: Workspace) -> None:
+    ensemble(workspace, ["places", "thumbnail"], EnsembleOptions(run="nested", weights="equal"))
+    query, candidate, oof, one, _ = in_one_fold(workspace)
+    scores = [of(workspace, query, name, "nested") for name in (candidate, str(oof.gallery_ids[one]))]
+    assert all(found.out_of_fold for found in scores)
+    by_members = [of(workspace, query, candidate, name).similarity for name in ("blend", "thumbnail")]
+    assert scores[0].similarity != scores[1].similarity
+    assert min(by_members) - 0.05 <= scores[0].similarity <= max(by_members) + 0.05
 
 
 def test_images_that_a_run_has_learned_from_are_named(workspace: Workspace) -> None:

@@ -90,9 +90,9 @@ class KnownScores:
 def out_of_fold(run: Run) -> OutOfFold:
     """Return what a run says of its pairs out-of-fold; an ensemble by its members' scores, not by places in lists."""
     oof, blend = run.out_of_fold(), run.blend()
-    if blend is None or blend.kind == "log_odds":
+    if blend is None:
         return oof
-    members = [run.member(member.run).out_of_fold() for member in blend.members]
+    members = [out_of_fold(run.member(member.run)) for member in blend.members]
     return blended(members, blend.model_copy(update={"kind": "log_odds"}))
 
 
