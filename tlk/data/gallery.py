@@ -90,11 +90,7 @@ def _files_below(location: Path) -> list[str]:
 def _names(folder: Path) -> list[str]:
     try:
         names = os.listdir(folder)
-        "".join(names).encode()
     except OSError as error:
         raise UserError(f"cannot read {folder}: {error.strerror}\nmend its rights, or name another folder") from error
-    except UnicodeEncodeError as error:  # of an old zip perhaps
-        wrong = next(name for name in names if name != os.fsencode(name).decode(errors="replace"))
-        raise UserError(f"{folder}/{printable(wrong)}: the name is not UTF-8\nrename it") from error
     # Backwards, because the last is taken first.
     return sorted((name for name in names if not name.startswith(".") and name != _LEFT_OUT), reverse=True)

@@ -1,5 +1,6 @@
 """Fill the embedding store ahead of time."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,7 +138,8 @@ def _export(
         files.append(folder / f"{store.folder_of(view).name}.npy")
         with replacing(files[-1]) as file:
             np.save(file, vectors, allow_pickle=False)
-    rows = [[str(row), str(Path(path).parent), Path(path).stem] for row, path in enumerate(paths)]
+    names = [Path(os.fsencode(path).decode(errors="replace")) for path in paths]  # some are no text, of old zips
+    rows = [[str(row), str(name.parent), name.stem] for row, name in enumerate(names)]
     write_text(folder / "ids.csv", format_table(("row", "folder", "id"), rows))
     return [*files, folder / "ids.csv"]
 
