@@ -124,13 +124,14 @@ def test_what_is_being_trained_is_left_alone(server: Start, here: Path) -> None:
     first, second = places(here, 2)
     done(server, first, "train", "network.toml", "--run", "mine", "--set", "seed=7")
     done(server, first, "train", "network.toml", "--run", "alone")
+    done(server, first, "train", "thumbnail", "--run", "third")
     training = server(first, "train", "network.toml", "--run", "mine", "--overwrite")
     wait_for(lambda: any((here / "runs/mine.partial").glob("fold0/*")), training)
     os.kill(training.pid, signal.SIGSTOP)  # it may not end before all have met it
     for arguments, expected in (
         (["train", "network.toml", "--run", "mine", "--overwrite"], "is being made by another process"),
         (["train", "network.toml", "--run", "mine", "--resume"], "is being made by another process"),
-        (["ensemble", "mine", "alone", "--run", "mine", "--overwrite"], "is being made by another process"),
+        (["ensemble", "third", "alone", "--run", "mine", "--overwrite"], "is being made by another process"),
         (["runs", "--prune", "mine", "--unfinished"], "a process is training there"),
     ):
         [(code, said)] = together(server, [second], arguments)
@@ -142,7 +143,7 @@ def test_what_is_being_trained_is_left_alone(server: Start, here: Path) -> None:
     training.join(SECONDS)
     assert training.exitcode == 0, (first / "stderr.txt").read_text()
     assert numbers(here, "mine") == numbers(here, "alone")
-    assert sorted(path.name for path in (here / "runs").iterdir()) == ["alone", "mine"]
+    assert sorted(path.name for path in (here / "runs").iterdir()) == ["alone", "mine", "third"]
 
 
 def test_two_predictions_into_one_file_and_one_ledger(server: Start, here: Path) -> None:

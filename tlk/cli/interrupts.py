@@ -23,10 +23,10 @@ def listen() -> None:
 
 
 def stop() -> None:
-    """The command is done: pressed once more, the process ends without a word."""
+    """The command is done: pressed now, the process ends without a word; pressed again, it keeps its exit code."""
     global _over
     _over = True
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if _pressed else signal.SIG_DFL)
 
 
 def was_pressed() -> bool:
@@ -47,8 +47,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _repeat() -> None:
     global _repeated
-    while not _over:
+    while True:
         time.sleep(_AGAIN)
+        if _over:  # an interruption would now end the process with another exit code
+            return
         _repeated = True
         if hasattr(signal, "pthread_kill"):  # which also wakes who waits
             signal.pthread_kill(_MAIN, signal.SIGINT)
