@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from tlk.data.borders import trim_borders
-from tlk.data.competition import Competition
+from tlk.data.competition import Competition, ImageIndex
 from tlk.data.reader import ImageReader
 from tlk.errors import UserError
 from tlk.report.thumbnails import encode, reduce
@@ -97,7 +97,7 @@ def _opened(workspace: Workspace, runs: Sequence[ReportedRun]) -> tuple[Album, I
             places.setdefault(side, {}).update(found)
     if not fingerprints or reader is None:
         raise faults[0]
-    return Album(frozenset(fingerprints), dict(places)), reader
+    return Album(frozenset(fingerprints), {side: ImageIndex(found) for side, found in places.items()}), reader
 
 
 def look_at(image: np.ndarray) -> Look:
