@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 PROGRAM = """
 import signal, time
@@ -68,3 +71,37 @@ class Dying:
 Dying()
 """)
     assert "ValueError: a fault" in done.stderr
+
+
+@pytest.mark.parametrize("pressed_in", ["find_spec", "main"])
+def test_code_made_from_text_leaves_the_exit_code_as_it_is(pressed_in: str, tmp_path: Path) -> None:
+    """Interrupted in such code (named tuples, data classes), `python -m` ended by the signal now and then."""
+    (tmp_path / "pressing.py").write_text(f"""
+import sys
+import tlk.__main__
+
+class Pressing:
+    @staticmethod
+    def find_spec(name, *_):  # while the command line is loaded
+        if name == "tlk.cli":
+            press()
+
+    @staticmethod
+    def main():  # while a command runs
+        try:
+            press()
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+def press():
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
+
+if "{pressed_in}" == "main":
+    sys.modules["tlk.cli.main"] = Pressing
+else:
+    sys.meta_path.insert(0, Pressing)
+tlk.__main__.main()
+""")
+    done = subprocess.run([sys.executable, "-m", "pressing"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
