@@ -232,6 +232,8 @@ def test_only_rows_near_the_screen_have_pictures(opened: Any) -> None:
 
     opened.execute_script("scrollTo(0, document.querySelector('#feed').offsetTop)")
     WebDriverWait(opened, 10).until(first_and_last(True, False))
+    rows = opened.execute_script("return [...document.querySelectorAll('#feed article')].map((a) => a.offsetHeight)")
+    assert max(rows) - min(rows) <= 2  # what is reserved for a row is what it takes
     opened.execute_script("scrollTo(0, document.body.scrollHeight)")
     WebDriverWait(opened, 10).until(first_and_last(False, True))
     assert opened.execute_script(heights) == 1  # so that nothing jumps
