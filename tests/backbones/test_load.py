@@ -28,9 +28,37 @@ def test_a_folders_network_comes_with_its_weights_frozen_and_without_a_classifie
 
 def test_a_folder_may_lie_in_the_home_folder(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tiny_backbone.parent))
+    monkeypatch.setenv("TLK_WEIGHTS", str(tiny_backbone))
     assert load_backbone(f"local-dir:~/{tiny_backbone.name}")  # no shell expands it behind a colon
-    with pytest.raises(UserError, match=r"has no config.json\n.* or a link to it"):
+    with pytest.raises(
+        UserError, match=r"nowhere has no config.json\n.* set TLK_WEIGHTS to the folder that holds nowhere/"
+    ):
         load_backbone("local-dir:~/nowhere")
+
+
+@pytest.mark.parametrize(
+    "before", ["local-dir:/gone/{}", "local-dir:C:\\gone\\{}\\", "local-dir:{}/", "{}", "hf-hub:us/{}"]
+)
+def test_weights_are_looked_for_in_one_folder(
+    before: str, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on another machine than the one that trained with them, or where nothing may be fetched."""
+    monkeypatch.chdir(tmp_path)
+    name, expected = before.format(tiny_backbone.name), load_backbone(f"local-dir:{tiny_backbone}").state_dict()
+    monkeypatch.setenv("TLK_WEIGHTS", str(tiny_backbone.parent))
+    found = load_backbone(name).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_weights_that_lie_where_they_are_named_come_first(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / tiny_backbone.name).mkdir()
+    (tmp_path / tiny_backbone.name / "config.json").write_text("no config")
+    monkeypatch.setenv("TLK_WEIGHTS", str(tmp_path))
+    assert load_backbone(f"local-dir:{tiny_backbone}")
+    assert load_backbone("test_vit", pretrained=False)
 
 
 def test_without_pretrained_weights_they_are_drawn(backbone_folder: Path) -> None:

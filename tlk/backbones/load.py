@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,14 @@ from tlk.offline import is_offline
 def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
     """Return a timm network without its classifier, in evaluation mode; `options` go to `timm.create_model`.
 
-    `name` is anything `timm.create_model` takes: a model's name, `hf-hub:…`, or `local-dir:PATH`.
+    `name` is anything `timm.create_model` takes: a model's name, `hf-hub:…`, or `local-dir:PATH`. Weights are also
+    looked for in the folder TLK_WEIGHTS: before they would be fetched, and where PATH is no more.
 
     Raises:
         UserError: timm knows no such network, or its weights cannot be had, or are not those of all its layers.
     """
-    if name.startswith("local-dir:"):
-        folder = Path(name.removeprefix("local-dir:")).expanduser()  # no shell does so behind a colon
-        name = f"local-dir:{folder}"
-        if not os.path.isfile(folder / "config.json"):
-            raise UserError(
-                f"backbone {name}: {folder} has no config.json\nname a folder with a timm config and weights; "
-                "what a run was trained with has to lie where it lay then, or a link to it"
-            )
+    if pretrained or name.startswith("local-dir:"):
+        name = _on_disk(name)
     torchvision_schemas.declare()
     if is_offline():
         import huggingface_hub.constants
@@ -47,7 +43,8 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
             why = "its weights are not on this machine, and TLK_OFFLINE=1 forbids fetching them"
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"
-            "check the name against timm.list_models(), or name weights on disk: --backbone local-dir:PATH"
+            "check the name against timm.list_models(), "
+            "or name weights on disk: --backbone local-dir:PATH, or TLK_WEIGHTS"
         ) from error
     lacking = sorted({key for key, _ in model.named_parameters()} & set(missing)) if pretrained else []
     if lacking:
@@ -56,6 +53,24 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
             "get the weights again, or name others: --backbone local-dir:PATH"
         )
     return model.eval().requires_grad_(False)
+
+
+def _on_disk(name: str) -> str:
+    """Return the name of weights as `local-dir:PATH` where they are on disk, or as it is where timm may have them."""
+    place = name.removeprefix("local-dir:")
+    folders = [Path(place).expanduser()] if place != name else []  # no shell does so behind a colon
+    *_, last = re.split(r"[:/\\]", place.rstrip("/\\"))
+    if os.environ.get("TLK_WEIGHTS"):
+        folders.append(Path(os.environ["TLK_WEIGHTS"]) / last)
+    for folder in folders:
+        if os.path.isfile(folder / "config.json"):
+            return f"local-dir:{folder}"
+    if place != name:
+        raise UserError(
+            f"backbone {name}: {folders[0]} has no config.json\nname a folder with a timm config and weights; "
+            f"weights that lie elsewhere now: set TLK_WEIGHTS to the folder that holds {last}/"
+        )
+    return name
 
 
 def load_resized(name: str, size: int | None) -> Any:
