@@ -123,6 +123,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.closing.wait(0.01)
             self.wfile.write(self.body[start : start + 500])
 
+    def answer_babble(self) -> None:
+        """One promise after the other that an answer will come."""
+        self.drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def answer_drip(self) -> None:
+        """Headers without an end."""
+        self.drip(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")
+
+    def drip(self, start: bytes, piece: bytes) -> None:
+        self.close_connection = True
+        self.wfile.write(start)
+        for _ in range(500):  # the longest time is over by then
+            self.server.closing.wait(0.01)
+            self.wfile.write(piece)
+
     def answer_stalls(self) -> None:
         self.reply(200, self.body[:1000], len(self.body))
         self.answer_silence()

@@ -49,7 +49,8 @@ def test_images_come_whole_and_under_their_names(iiif_server: Any, tmp_path: Pat
     assert {request.user_agent for request in iiif_server.requests} == {Manners().user_agent}
 
 
-def test_a_server_that_drips_is_given_up(iiif_server: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", ["slow", "babble", "drip"])
+def test_a_server_that_drips_is_given_up(iiif_server: Any, tmp_path: Path, answer: str) -> None:
     class Hurrying(Clock):
         """A quarter of the longest time passes between two looks."""
 
@@ -60,7 +61,7 @@ def test_a_server_that_drips_is_given_up(iiif_server: Any, tmp_path: Path) -> No
             return self.looks * LONGEST_FILE / 4
 
     manners = Manners(concurrency=1, per_second=1000.0, retries=0)
-    assert one(iiif_server, tmp_path, Hurrying(), "slow", manners=manners) == "not complete after 900 seconds"
+    assert one(iiif_server, tmp_path, Hurrying(), answer, manners=manners) == "not complete after 900 seconds"
 
 
 def test_what_is_there_is_not_asked_for_again(iiif_server: Any, tmp_path: Path, quick_clock: Any) -> None:

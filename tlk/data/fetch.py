@@ -3,8 +3,9 @@
 import socket
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -20,7 +21,7 @@ from tlk.files import in_bytes, replacing
 from tlk.offline import OFFLINE, is_offline
 
 MAX_REDIRECTS = 10
-LONGEST_FILE = 900.0  # seconds for one file: the largest scan takes a minute on a slow line
+LONGEST_FILE = 900.0  # seconds for one answer: the largest scan takes a minute on a slow line
 _TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _TOO_BUSY = frozenset({429, 503})
 
@@ -52,6 +53,7 @@ class Fetcher:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._sockets_lock = threading.Lock()
         self._hung_up = False
+        self._late = threading.local()  # `at`: when this thread's answer has taken too long
         # An image is compressed already: encoded once more, its length would say nothing of what came.
         headers = {"User-Agent": manners.user_agent, "Accept": "image/*", "Accept-Encoding": "identity"}
         try:
@@ -110,6 +112,7 @@ class Fetcher:
             if is_offline() and not is_on_this_machine(str(request.url)):
                 raise _RefusedError(f"{OFFLINE}=1 forbids it")
             self._pace.turn()
+            self._late.at = self._pace.now() + LONGEST_FILE
             response = self._client.send(request, stream=True)
             if response.next_request is None:
                 return response
@@ -119,22 +122,29 @@ class Fetcher:
 
     def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            connected = info["return_value"].get_extra_info("socket")
+            stream = info["return_value"]
+            stream.read = partial(self._read_in_time, stream.read)
+            connected = stream.get_extra_info("socket")
             with self._sockets_lock:
                 self._sockets.add(connected)
                 if self._hung_up:
                     _shut(connected)
+
+    def _read_in_time(self, read: Callable[..., bytes], *arguments: Any, **options: Any) -> bytes:
+        """Read from a server that may never be silent for long, and never done: with its headers, or with the image."""
+        self._pace.check()
+        if self._pace.now() > self._late.at:
+            raise _PassingError(f"not complete after {LONGEST_FILE:g} seconds")
+        return read(*arguments, **options)
 
     def _save(self, response: httpx.Response, path: Path) -> None:
         # That as much comes as Content-Length says is seen to by the client: it raises when a connection ends early.
         if int(response.headers.get("Content-Length", 0)) > MAX_FILE_BYTES:
             raise _RefusedError(_too_large())
         with ExitStack() as until_renamed, replacing(path) as file:
-            size, late = 0, self._pace.now() + LONGEST_FILE
+            size = 0
             for chunk in response.iter_bytes():
                 self._pace.check()
-                if self._pace.now() > late:  # never silent for long, and never done
-                    raise _PassingError(f"not complete after {LONGEST_FILE:g} seconds")
                 size += len(chunk)
                 if size > MAX_FILE_BYTES:
                     raise _RefusedError(_too_large())
