@@ -4,6 +4,7 @@ The manual test of Waked and Sawaed, *Classifying two images of painting as belo
 two paths, one verdict; here with what known pairs say of its worth.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from tlk.data.gallery import Gallery
 from tlk.data.parts import TRAIN
 from tlk.data.source import data_name
 from tlk.errors import UserError
+from tlk.workflows.collection_tables import has_tables_of
 from tlk.workflows.device import require_device
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold
 from tlk.workflows.pair_images import find_images, find_unseen
@@ -135,9 +137,9 @@ def _learned_from(run: Run, paths: list[str], gallery: Gallery) -> list[str]:
     if not is_collection(location):
         return []
     collection = Collection(location)
-    try:
-        part = read_pairs(collection, location).image_part
-    except UserError:  # nothing says what a run learned from: any image may be of it
-        return [path for path in dict.fromkeys(paths) if path in collection.paths]
+    part = np.full(len(collection), TRAIN)  # where nothing says what the run learned from: any image may be of it
+    with suppress(UserError):
+        if has_tables_of(run, collection, location):
+            part = read_pairs(collection, location).image_part
     own = dict(zip(collection.paths, part, strict=True))
     return [path for path in dict.fromkeys(paths) if own.get(path) == TRAIN]

@@ -21,6 +21,7 @@ from tlk.scoring.weights import fit_folds, fit_weights
 from tlk.temporary import discard
 from tlk.workflows.blend import Blend, BlendedMember, with_weights
 from tlk.workflows.calibration import calibrate
+from tlk.workflows.collection_tables import require_tables_of
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.manifest import time_limits
 from tlk.workflows.out_of_fold import OutOfFold
@@ -120,13 +121,15 @@ def _verify(run: Run, members: Sequence[Run], workspace: Workspace) -> None:
     """Compare the pairs of the collection that the members were trained on.
 
     Raises:
-        UserError: the workspace's data are not that collection.
+        UserError: the workspace's data are not that collection, or its parts were made anew: what the members have
+            learned from may be in the test part now.
     """
     trained = members[0].manifest()["data"]
     if not is_collection(workspace.data) or _fingerprint(workspace) != trained.get("fingerprint"):
         raise UserError(
             f"the runs were trained on the collection {trained['name']!r}, not on {workspace.data}\nname it with --data"
         )
+    require_tables_of(run, workspace.data)
     write_json(run.folder / VERIFICATION, verify(run, workspace, "auto", Silent()))
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 from accelerate import Accelerator
 
-from tlk.constants import CANDIDATES, PICKS
+from tlk.constants import CANDIDATES
 from tlk.data.collection import Collection
 from tlk.data.collection_pairs import PAIRS_TABLE, CollectionPairs, read_pairs
 from tlk.data.competition import Pairs
-from tlk.data.parts import LEFT_OUT, PARTS, TEST, VALIDATION, merged
+from tlk.data.parts import LEFT_OUT, TEST, VALIDATION
 from tlk.data.relevance import labels_of
 from tlk.errors import UserError
-from tlk.losses.registry import LOSSES
 from tlk.recipe_schema import Recipe
 from tlk.training.examples import Examples
+from tlk.workflows.collection_tables import chosen_pairs, joined_groups, learns_classes, tables_number
 from tlk.workflows.inputs import InputMaker
 from tlk.workflows.manifest import Clock, describe_data
 from tlk.workflows.prepare import Prepared, fingerprints, inputs_of
@@ -47,8 +47,8 @@ def prepare_collection(
     collection = Collection(workspace.data)
     found = read_pairs(collection, workspace.data)
     labels = labels_of(collection, found.rules, PAIRS_TABLE)
-    group = _groups(found, labels)
-    chosen = _chosen(found, group, workspace.data, _learns_classes(recipe))
+    group = joined_groups(found, labels)
+    chosen = chosen_pairs(found, group, workspace.data, learns_classes(recipe))
     reader = workspace.reader(collection, passes=2 if recipe.pixels is not None else 1)
     used = np.flatnonzero(found.image_part != LEFT_OUT)
     paths = [collection.paths[image] for image in used]
@@ -60,7 +60,7 @@ def prepare_collection(
     left, right, part = found.left[chosen], found.right[chosen], found.part[chosen]
     data = describe_data(collection.name, paths, reader.keys(paths)) | {"pairs": len(chosen)}
     related = np.column_stack([labels, found.group])[used] if len(found.rules) > 1 else None
-    tables = zlib.crc32(b"".join(column.tobytes() for column in (left, right, part, group)))
+    tables = tables_number(found, chosen, group)
     fold, negative = np.where(part == TEST, 0, -1), _negatives(found, chosen, place)
     return Prepared(
         examples=Examples(inputs, place[left], place[right], group[left], part == VALIDATION, negative, related),
@@ -81,42 +81,8 @@ def prepare_collection(
     )
 
 
-def _groups(found: CollectionPairs, labels: np.ndarray) -> np.ndarray:
-    """Return the `(n,)` groups of images that near-duplicates, or labels of the first rule, join."""
-    return merged(found.group, labels[:, 0])
-
-
 def _negatives(found: CollectionPairs, chosen: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Return for each chosen pair the image of the unmatched one that was drawn with it, in the next row, else -1."""
     after = np.minimum(chosen + 1, len(found.left) - 1)
     drawn = ~found.match[after] & (found.left[after] == found.left[chosen])
     return np.where(drawn, place[found.right[after]], -1)
-
-
-def _learns_classes(recipe: Recipe) -> bool:
-    return recipe.loss is not None and LOSSES[recipe.loss["name"]].takes == "classes"
-
-
-def _chosen(found: CollectionPairs, group: np.ndarray, folder: Path, of_groups: bool) -> np.ndarray:
-    """Return the numbers of the pairs to train, validate and be scored with, each pair of images once.
-
-    Those `of_groups` are pairs by the first rule, as all that are scored in lists are.
-
-    Raises:
-        UserError: a part has too few groups, or no unmatched pairs.
-    """
-    matched = np.flatnonzero(found.match & (found.rule == 0)) if of_groups else np.flatnonzero(found.match)
-    both = np.sort(np.column_stack([found.left, found.right])[matched], axis=1)
-    matched = matched[np.sort(np.unique(both, axis=0, return_index=True)[1])]
-    tested = matched[(found.part[matched] == TEST) & (found.rule[matched] == 0)]
-    tested = tested[np.unique(group[found.left[tested]], return_index=True)[1]]
-    rest = matched[found.part[matched] != TEST]
-    for number, part in enumerate(PARTS):
-        groups = len(np.unique(group[found.left[matched[found.part[matched] == number]]]))
-        what = f"{groups} groups of matched pairs that no rule joins, at least {PICKS + 1} are needed"
-        if groups > PICKS:
-            if (~found.match & (found.part == number)).any():
-                continue
-            what = "no unmatched pairs"
-        raise UserError(f"{folder}: the {part} part has {what}\nother rules or shares: tlk data pairs {folder}")
-    return np.sort(np.concatenate([rest, tested]))

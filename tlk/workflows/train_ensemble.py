@@ -15,6 +15,7 @@ from tlk.processes import rank
 from tlk.recipe import load_members
 from tlk.recipe_schema import EnsembleRecipe, Recipe
 from tlk.training.accelerator import make_accelerator
+from tlk.workflows.collection_tables import require_tables_of
 from tlk.workflows.embed import fill_views
 from tlk.workflows.ensemble import blend_members
 from tlk.workflows.inputs import choose_device
@@ -57,6 +58,7 @@ def train_ensemble(
         if first:
             blend_members(run, recipe, place.name)
             if is_collection(workspace.data):
+                require_tables_of(run, workspace.data)  # members of a run that is resumed may have had others
                 write_json(run.folder / VERIFICATION, verify(run, workspace, options.device, reporter))
             complete(run, place)
     accelerator.wait_for_everyone()
