@@ -50,3 +50,11 @@ def test_groups_that_share_a_label_are_joined() -> None:
     joined = merged(group, label)
     assert joined[0] == joined[1] == joined[2]
     assert len(np.unique(joined)) == 4
+
+
+@pytest.mark.parametrize(("labels", "unseen", "told"), [(2, 20, "none"), (1, 50, "none"), (3, 90, "3"), (0, 20, "none")])
+def test_none_or_all_unseen_are_refused(labels: int, unseen: int, told: str) -> None:
+    group = np.arange(30)
+    label = np.full(30, -1) if labels == 0 else group % labels
+    with pytest.raises(UserError, match=rf"--unseen {unseen}: of the {labels} .*, that is {told}\n"):
+        assign_parts(group, (60, 20, 20), 0, label, unseen)

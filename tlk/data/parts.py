@@ -21,11 +21,18 @@ def assign_parts(
         seed: of the order.
         label: `(n,)`, such as artists, -1 for none: `unseen` percent of them are in the test part alone, and whole.
         unseen: of the labels, in percent; the shares are then those of the rest.
+
+    Raises:
+        UserError: so many percent are none of the labels, or all.
     """
     part = np.full(len(group), LEFT_OUT)
     if label is not None and unseen:
         names = np.unique(label[label >= 0])
-        chosen = generator(seed, "unseen").permutation(names)[: round(len(names) * unseen / 100)]
+        count = round(len(names) * unseen / 100)
+        if not 0 < count < len(names):
+            what = f"--unseen {unseen}: of the {len(names)} that the first rule tells apart, that is {count or 'none'}"
+            raise UserError(f"{what}\ntake another share, leave it out, or bring more of them")
+        chosen = generator(seed, "unseen").permutation(names)[:count]
         together = np.isin(group, group[np.isin(label, chosen)])
         part[together] = TEST
     free = np.flatnonzero(part == LEFT_OUT)
