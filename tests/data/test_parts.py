@@ -52,7 +52,9 @@ def test_groups_that_share_a_label_are_joined() -> None:
     assert len(np.unique(joined)) == 4
 
 
-@pytest.mark.parametrize(("labels", "unseen", "told"), [(2, 20, "none"), (1, 50, "none"), (3, 90, "3"), (0, 20, "none")])
+@pytest.mark.parametrize(
+    ("labels", "unseen", "told"), [(2, 20, "none"), (1, 50, "none"), (3, 90, "3"), (0, 20, "none")]
+)
 def test_none_or_all_unseen_are_refused(labels: int, unseen: int, told: str) -> None:
     group = np.arange(30)
     label = np.full(30, -1) if labels == 0 else group % labels

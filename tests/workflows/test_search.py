@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -27,6 +29,8 @@ from tlk.workflows.run_models import embeddings_and_scorers
 from tlk.workflows.search import SearchOptions, search
 from tlk.workflows.search_results import Searched
 from tlk.workflows.workspace import Workspace
+
+Form = Literal["NFC", "NFD"]
 
 
 def of(workspace: Workspace, *queries: str, notes: Notes | None = None, **options: object) -> Searched:
@@ -258,3 +262,16 @@ def test_neither_a_query_nor_an_image_of_the_gallery_is_written_over(workspace: 
     assert Path("query.png").read_bytes() == (folder / "own.png").read_bytes() == before
     of(workspace, "query.png", gallery=folder, out=folder / "near.csv", sheet=Path("own.png"))
     of(workspace, "query.png", gallery=folder, out=folder / "near.csv", sheet=Path("own.png"))
+
+
+@pytest.mark.parametrize(("there", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_an_id_may_be_composed_otherwise_than_its_file(
+    workspace: Workspace, folder: Path, there: Form, asked: Form
+) -> None:
+    (folder / "copy of aab.jpg").rename(folder / f"{normalize(there, 'Désirée')}.jpg")
+    (found,) = of(workspace, f"{normalize(asked, 'Désirée')}.jpg", gallery=folder).found
+    assert found.itself == f"{normalize(there, 'Désirée')}.jpg"
+    assert found.neighbours[0].id == "deep/aab/aab.jpg"
+    shutil.copy(folder / "deep/aaa/aaa.jpg", folder / f"{normalize(asked, 'Désirée')}.jpg")  # the exact one goes before
+    (found,) = of(workspace, f"{normalize(asked, 'Désirée')}.jpg", gallery=folder).found
+    assert found.itself == f"{normalize(asked, 'Désirée')}.jpg"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 
@@ -71,9 +72,16 @@ def find_queries(names: Sequence[str], gallery: Gallery) -> list[Query]:
         elif Path(name).exists():
             decode_image(_content(name, name), name)  # now, and under the user's own name for it
             found.append(Query(name, str(Path(name).absolute()), False))
+        elif len(alike := _composed_otherwise(name, gallery)) == 1:
+            found.append(Query(name, paths[alike[0]], True))
         else:
             raise _unknown(name, gallery)
     return found
+
+
+def _composed_otherwise(name: str, gallery: Gallery) -> list[str]:
+    """Return the ids that read like a name: a keyboard composes letters and accents otherwise than many a disk."""
+    return [one for one in gallery.ids if not one.isascii() and normalize("NFC", one) == normalize("NFC", name)]
 
 
 def _unreadable(error: UserError) -> UserError:
