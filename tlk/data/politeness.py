@@ -35,9 +35,13 @@ class Manners:
 
     def __post_init__(self) -> None:
         if self.concurrency < 1 or self.retries < 0 or not self.per_second > 0 or not self.timeout > 0:
-            raise UserError(f"cannot download so: {self}\nall its numbers are above 0, but for retries, which may be 0")
+            numbers = f"{self.concurrency} at a time, {self.per_second:g} a second, {self.retries} retries"
+            what = f"cannot download so: {numbers}, {self.timeout:g} seconds of silence"
+            raise UserError(f"{what}\ngive numbers above 0, as with --per-second; retries may be 0")
         if not (self.user_agent.isascii() and self.user_agent.isprintable() and self.user_agent.strip()):
-            raise UserError(f"user agent {self.user_agent!r} cannot be sent\nuse plain ASCII on one line")
+            raise UserError(
+                f"user agent {self.user_agent!r} cannot be sent\nuse plain ASCII on one line, for --contact, too"
+            )
 
 
 class StoppedError(Exception):
