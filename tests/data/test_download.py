@@ -87,6 +87,18 @@ def test_one_path_is_asked_for_once(iiif_server: Any, tmp_path: Path, quick_cloc
     assert iiif_server.asked() == ["a"]
 
 
+def test_what_several_are_to_hold_comes_once(iiif_server: Any, tmp_path: Path, quick_clock: Any) -> None:
+    good, bad = iiif_server.image("good"), iiif_server.image("bad", "status 404")
+    images = [Wanted(url, tmp_path / f"{name}.jpg") for name, url in zip("abcdef", [good, bad] * 3, strict=True)]
+    steps: list[tuple[int, int]] = []
+    failures = download(images, BRISK, lambda done, total: steps.append((done, total)), clock=quick_clock)
+    assert [failure.path.name for failure in failures] == ["b.jpg", "d.jpg", "f.jpg"]
+    assert sorted(iiif_server.asked()) == ["bad", "good"]
+    assert below(tmp_path) == {"a.jpg", "c.jpg", "e.jpg"}
+    assert len({(tmp_path / f"{name}.jpg").read_bytes() for name in "ace"}) == 1
+    assert steps == [(done, 6) for done in range(7)]
+
+
 def test_failures_stand_in_the_order_of_the_request(iiif_server: Any, tmp_path: Path, quick_clock: Any) -> None:
     answers = {name: ["status 404" if name in "aceg" else "good"] for name in "hgfedcba"}
     images = wanted(iiif_server, tmp_path, **answers)

@@ -1,6 +1,7 @@
 """Images from the web: a few at a time, each checked before it gets its name, so that a second call resumes."""
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from queue import Empty, SimpleQueue
 from tlk.data.fetch import Fetcher, is_on_this_machine
 from tlk.data.politeness import Clock, Manners, Pace, StoppedError
 from tlk.errors import UserError, printable
+from tlk.files import replacing
 from tlk.offline import is_offline
 
 __all__ = ["Failure", "Manners", "Wanted", "download"]
@@ -47,9 +49,10 @@ def download(
 ) -> list[Failure]:
     """Fetch what is not there yet; return what failed, in the order of `wanted`.
 
-    A file gets its name only once it came whole and was decoded, so one that is there is not asked for again. Of
-    several with one path the first counts. `progress` is told, in the calling thread, how many are done, and of how
-    many. Whatever is raised, also by `progress`, ends all requests and leaves no file in part.
+    A file gets its name only once it came whole and was decoded, so one that is there is not asked for again. What
+    several are to hold comes once. Of several with one path the first counts. `progress` is told, in the calling
+    thread, how many are done, and of how many. Whatever is raised, also by `progress`, ends all requests and leaves no
+    file in part.
 
     Raises:
         UserError: TLK_OFFLINE=1 forbids it, a file cannot be written, or the connection cannot be set up.
@@ -80,16 +83,19 @@ def _outcomes(
     missing: Sequence[Wanted], manners: Manners, clock: Clock
 ) -> Iterator["SimpleQueue[Failure | BaseException | None]"]:
     """Fetch in threads; yield the queue of what became of each. On leaving, all of it ends at once."""
-    todo: SimpleQueue[Wanted] = SimpleQueue()
+    by_url: dict[str, list[Wanted]] = {}
     for one in missing:
-        todo.put(one)
+        by_url.setdefault(one.url, []).append(one)
+    todo: SimpleQueue[list[Wanted]] = SimpleQueue()
+    for same in by_url.values():
+        todo.put(same)
     outcomes: SimpleQueue[Failure | BaseException | None] = SimpleQueue()
     pace = Pace(manners.per_second, clock)
     with Fetcher(manners, pace) as fetcher:
         # Not an executor: the interpreter waits for an executor's threads, however long they take to find a server.
         threads = [
             threading.Thread(target=_work, args=(fetcher, todo, outcomes), daemon=True)
-            for _ in range(min(manners.concurrency, len(missing)))
+            for _ in range(min(manners.concurrency, len(by_url)))
         ]
         try:
             for thread in threads:
@@ -105,13 +111,17 @@ def _outcomes(
 
 
 def _work(
-    fetcher: Fetcher, todo: "SimpleQueue[Wanted]", outcomes: "SimpleQueue[Failure | BaseException | None]"
+    fetcher: Fetcher, todo: "SimpleQueue[list[Wanted]]", outcomes: "SimpleQueue[Failure | BaseException | None]"
 ) -> None:
     try:
         while True:
-            one = todo.get_nowait()
-            why = fetcher.fetch(one.url, one.path)
-            outcomes.put(Failure(one.url, one.path, printable(why)) if why else None)
+            same = todo.get_nowait()
+            why = fetcher.fetch(same[0].url, same[0].path)
+            for one in same:
+                if why is None and one is not same[0]:
+                    with same[0].path.open("rb") as come, replacing(one.path) as file:
+                        shutil.copyfileobj(come, file)
+                outcomes.put(Failure(one.url, one.path, printable(why)) if why else None)
     except (Empty, StoppedError):
         return
     except BaseException as error:  # is raised again in the calling thread
