@@ -152,5 +152,5 @@ def test_the_user_agent_says_who_asks() -> None:
     ],
 )
 def test_manners_that_cannot_be(setting: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="as with --per-second|for --contact, too"):
+    with pytest.raises(UserError, match=r"as with --per-second|for --contact, too"):
         Manners(**setting)
