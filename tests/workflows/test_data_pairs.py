@@ -274,3 +274,9 @@ def test_where_an_image_stands_tells_nothing_of_the_verdict(workspace: Workspace
         assert anchors <= left
         assert negatives <= right
         assert len(negatives) > len(right) / 2
+
+
+def test_a_zip_is_not_written_into(workspace: Workspace, tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "portraits"), "zip", workspace.data)
+    with pytest.raises(UserError, match=r"portraits.zip is a zip, .*\nunpack it"):
+        make(Workspace.here(tmp_path / "portraits.zip"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -49,11 +50,7 @@ def make_pairs(workspace: Workspace, options: PairOptions, reporter: Reporter) -
         UserError: an option that does not fit the collection, or an image that cannot be read.
     """
     _require(options)
-    collection = Collection(workspace.data)
-    if not len(collection):
-        raise UserError(
-            f"{workspace.data} has no images yet\nget them: tlk data nga … --download, or tlk data painters"
-        )
+    collection = _open(workspace.data)
     labels = labels_of(collection, options.rules)
     disjoint = labels_of(collection, [options.disjoint], "--disjoint")[:, 0] if options.disjoint else None
     group = _groups(workspace, collection, reporter)
@@ -77,6 +74,16 @@ def make_pairs(workspace: Workspace, options: PairOptions, reporter: Reporter) -
     write_text(workspace.data / PAIRS_TABLE, format_table(PAIRS_HEADER, rows))
     images = {name: int((part == number).sum()) for number, name in enumerate(PARTS)}
     return PairsDone(images, int((part == LEFT_OUT).sum()), len(np.unique(group)), counts)
+
+
+def _open(folder: Path) -> Collection:
+    """Return the collection in a folder; raise a UserError if it is a zip, or has no images yet."""
+    collection = Collection(folder)
+    if folder.is_file():  # said before the work: a zip is never written into
+        raise UserError(f"{folder} is a zip, and parts and pairs lie beside the images\nunpack it, and name the folder")
+    if not len(collection):
+        raise UserError(f"{folder} has no images yet\nget them: tlk data nga … --download, or tlk data painters")
+    return collection
 
 
 def _groups(workspace: Workspace, collection: Collection, reporter: Reporter) -> np.ndarray:
