@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,11 +19,13 @@ from tlk.recipe_schema import Recipe
 from tlk.tables import format_table
 from tlk.training.accelerator import make_accelerator
 from tlk.training.negatives import RandomNegatives
+from tlk.workflows.collection_tables import has_tables_of
 from tlk.workflows.inputs import input_maker
 from tlk.workflows.manifest import Clock
 from tlk.workflows.prepare import Prepared
 from tlk.workflows.prepare_collection import prepare_collection
 from tlk.workflows.progress import Silent
+from tlk.workflows.run import Run
 from tlk.workflows.workspace import Workspace
 
 PARTS = ("train", "validation", "test")
@@ -235,3 +239,16 @@ def test_a_first_rule_that_joins_everything_is_said(folder: Path) -> None:
     (folder / "pairs.csv").write_text(format_table(PAIRS_HEADER, pairs))
     with pytest.raises(UserError, match="the train part has 1 groups of matched pairs that no rule joins"):
         prepare(folder)
+
+
+@pytest.mark.parametrize("loss", ["info_nce", "class_margin"])
+def test_tables_are_known_again_until_they_change(folder: Path, loss: str) -> None:
+    write(folder, titles={f"{part}{artist}x": f"Of {part}" for part in PARTS for artist in range(EACH)})
+    titled: list[Row] = [(f"{part}0x", f"{part}1x", "1", "title", part) for part in PARTS]
+    pairs = [*usual_pairs(), *titled] if loss == "class_margin" else [*titled, *usual_pairs()]  # few by the first rule
+    (folder / "pairs.csv").write_text(format_table(PAIRS_HEADER, pairs))
+    told = SimpleNamespace(list_seed=prepare(folder, loss={"name": loss}).split.list_seed)
+    run = cast(Run, SimpleNamespace(blend=lambda: None, out_of_fold=lambda: told))
+    assert has_tables_of(run, Collection(folder), folder)
+    (folder / "pairs.csv").write_text(format_table(PAIRS_HEADER, [row for row in pairs if row[:2] != pairs[2][:2]]))
+    assert not has_tables_of(run, Collection(folder), folder)

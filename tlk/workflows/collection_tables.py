@@ -26,7 +26,7 @@ def has_tables_of(run: Run, collection: Collection, folder: Path) -> bool:
     """
     found = read_pairs(collection, folder)
     group = joined_groups(found, labels_of(collection, found.rules, PAIRS_TABLE))
-    now = {tables_number(found, chosen_pairs(found, group, folder, kind), group) for kind in (False, True)}
+    now = {tables_number(found, chosen_pairs(found, group, kind), group) for kind in (False, True)}
     blend = run.blend()
     runs = [run] if blend is None else [run.member(member.run) for member in blend.members]
     return all(one.out_of_fold().list_seed in now for one in runs)
@@ -55,20 +55,21 @@ def learns_classes(recipe: Recipe) -> bool:
     return recipe.loss is not None and LOSSES[recipe.loss["name"]].takes == "classes"
 
 
-def chosen_pairs(found: CollectionPairs, group: np.ndarray, folder: Path, of_groups: bool) -> np.ndarray:
+def chosen_pairs(found: CollectionPairs, group: np.ndarray, of_groups: bool) -> np.ndarray:
     """Return the numbers of the pairs to train, validate and be scored with, each pair of images once.
 
     Those `of_groups` are pairs by the first rule, as all that are scored in lists are.
-
-    Raises:
-        UserError: a part has too few groups, or no unmatched pairs.
     """
-    matched = np.flatnonzero(found.match & (found.rule == 0)) if of_groups else np.flatnonzero(found.match)
-    both = np.sort(np.column_stack([found.left, found.right])[matched], axis=1)
-    matched = matched[np.sort(np.unique(both, axis=0, return_index=True)[1])]
+    matched = _matched(found, of_groups)
     tested = matched[(found.part[matched] == TEST) & (found.rule[matched] == 0)]
     tested = tested[np.unique(group[found.left[tested]], return_index=True)[1]]
     rest = matched[found.part[matched] != TEST]
+    return np.sort(np.concatenate([rest, tested]))
+
+
+def require_groups(found: CollectionPairs, group: np.ndarray, folder: Path, of_groups: bool) -> None:
+    """Raise a UserError if a part has too few groups to be trained or scored with, or no unmatched pairs."""
+    matched = _matched(found, of_groups)
     for number, part in enumerate(PARTS):
         groups = len(np.unique(group[found.left[matched[found.part[matched] == number]]]))
         what = f"{groups} groups of matched pairs that no rule joins, at least {PICKS + 1} are needed"
@@ -77,4 +78,10 @@ def chosen_pairs(found: CollectionPairs, group: np.ndarray, folder: Path, of_gro
                 continue
             what = "no unmatched pairs"
         raise UserError(f"{folder}: the {part} part has {what}\nother rules or shares: tlk data pairs {folder}")
-    return np.sort(np.concatenate([rest, tested]))
+
+
+def _matched(found: CollectionPairs, of_groups: bool) -> np.ndarray:
+    """Return the numbers of the matched pairs, by the first rule or by all, each pair of images once."""
+    matched = np.flatnonzero(found.match & (found.rule == 0)) if of_groups else np.flatnonzero(found.match)
+    both = np.sort(np.column_stack([found.left, found.right])[matched], axis=1)
+    return np.asarray(matched[np.sort(np.unique(both, axis=0, return_index=True)[1])])

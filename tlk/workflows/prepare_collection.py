@@ -15,7 +15,7 @@ from tlk.data.relevance import labels_of
 from tlk.errors import UserError
 from tlk.recipe_schema import Recipe
 from tlk.training.examples import Examples
-from tlk.workflows.collection_tables import chosen_pairs, joined_groups, learns_classes, tables_number
+from tlk.workflows.collection_tables import chosen_pairs, joined_groups, learns_classes, require_groups, tables_number
 from tlk.workflows.inputs import InputMaker
 from tlk.workflows.manifest import Clock, describe_data
 from tlk.workflows.prepare import Prepared, fingerprints, inputs_of
@@ -48,7 +48,8 @@ def prepare_collection(
     found = read_pairs(collection, workspace.data)
     labels = labels_of(collection, found.rules, PAIRS_TABLE)
     group = joined_groups(found, labels)
-    chosen = chosen_pairs(found, group, workspace.data, learns_classes(recipe))
+    require_groups(found, group, workspace.data, learns_classes(recipe))
+    chosen = chosen_pairs(found, group, learns_classes(recipe))
     reader = workspace.reader(collection, passes=2 if recipe.pixels is not None else 1)
     used = np.flatnonzero(found.image_part != LEFT_OUT)
     paths = [collection.paths[image] for image in used]
