@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tlk.errors import printable
@@ -13,8 +13,10 @@ class Console:
     """A reporter for people: everything on stderr, progress bars only on a terminal and in a notebook."""
 
     def note(self, text: str) -> None:
-        """Print one line."""
-        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)  # names in it come from files
+        """Print one line; the work goes on where nobody reads it any more."""
+        with suppress(BrokenPipeError):
+            # names in it come from files
+            print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
 
     @contextmanager
     def track(self, what: str) -> Iterator[Callable[..., None]]:

@@ -29,6 +29,7 @@ from tlk.cli import (
     report,
     runs,
     search,
+    streams,
     submissions,
     submit,
     train,
@@ -86,6 +87,7 @@ def _root(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    streams.open_missing()
     for stream in (sys.stdout, sys.stderr):  # a pipe on Windows, or an old locale, knows no → and no −
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -107,7 +109,12 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _complain(INTERRUPTED, 130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has seen enough
+        streams.give_up(sys.stdout)
+        return 0
+    except SystemExit as left:
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        streams.give_up(sys.stdout)  # Typer leaves with 1, as if something had failed
         return 0
     except Exception as error:
         return _explain(error)
@@ -150,8 +157,11 @@ def _full(error: OSError) -> str:
 
 def _complain(message: str, code: int) -> int:
     lines = map(printable, message.split("\n")[:3])  # what a file holds is not to steer the terminal
-    sys.stderr.write("error: " + "\n".join(lines) + "\n")  # at once: of several processes all speak
-    sys.stderr.flush()
+    try:
+        sys.stderr.write("error: " + "\n".join(lines) + "\n")  # at once: of several processes all speak
+        sys.stderr.flush()
+    except BrokenPipeError:  # whoever reads no messages still gets the code
+        streams.give_up(sys.stderr)
     return code
 
 
