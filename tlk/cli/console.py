@@ -53,10 +53,11 @@ def print_table(header: list[str], rows: list[list[str]], title: str = "") -> No
         table.add_row(*map(printable, row))  # titles and ids come from files
     if title:
         print_text(title)  # a table's own title would be folded to the table's width
+    width = max(_width(), 5 * len(header))  # any narrower, rich leaves columns without a letter
     if sys.stdout.isatty():
-        RichConsole(highlight=False, markup=False).print(table)
+        RichConsole(highlight=False, markup=False, width=width).print(table)
         return
-    console = RichConsole(highlight=False, markup=False, width=_width(), force_terminal=False)
+    console = RichConsole(highlight=False, markup=False, width=width, force_terminal=False)
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
