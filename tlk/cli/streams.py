@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Literal, TextIO
 
 _FLAGS = (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)
 
@@ -34,5 +34,5 @@ def give_up(stream: TextIO) -> None:
         os.close(place)
 
 
-def _nowhere(mode: str) -> TextIO:
+def _nowhere(mode: Literal["r", "w"]) -> TextIO:
     return open(os.devnull, mode, encoding="utf-8")  # as long as the process lives
