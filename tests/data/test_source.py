@@ -57,6 +57,24 @@ def test_every_kind_of_source_reads_alike(location: Path) -> None:
     assert source.files("train.csv") == []
 
 
+def test_a_zip_with_the_slashes_of_windows_reads_alike(tmp_path: Path) -> None:
+    """Compress-Archive of old PowerShells writes them, and an entry for each folder."""
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name, content in {
+            "down/": b"",
+            "down/train/left/": b"",
+            **{f"down/{n}": c for n, c in FILES.items()},
+        }.items():
+            entry = zipfile.ZipInfo()
+            entry.filename = name.replace("/", "\\")
+            archive.writestr(entry, content)
+    source = open_source(tmp_path / "set.zip")
+    assert source.read("train/left/a.jpg") == b"22"
+    assert source.exists("train.csv")
+    assert source.files("train/left") == ["a.jpg", "b.jpg"]
+    assert source.files("train") == []
+
+
 def test_a_file_that_is_not_there_is_named(location: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read .*/train/left/zzz.jpg: "):
         open_source(location).read("train/left/zzz.jpg")

@@ -85,7 +85,7 @@ class ZipSource:
         self.name = data_name(location)
         try:
             self._zip = zipfile.ZipFile(location)
-            self._entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
+            self._entries = {_written(info): info for info in self._zip.infolist() if not _written(info).endswith("/")}
         except Exception as error:  # a damaged directory makes zipfile trip over more than BadZipFile
             remedy = "download it again, or give the unpacked folder"
             raise UserError(f"cannot open {location}: {error}\n{remedy}") from error
@@ -129,6 +129,11 @@ class ZipSource:
     def files(self, folder: str) -> list[str]:
         """Return the sorted names of the entries directly in `folder`."""
         return sorted(name for name in self._folders.get(folder, []) if not name.startswith("."))
+
+
+def _written(info: zipfile.ZipInfo) -> str:
+    """Return an entry's path with forward slashes, which Windows' own Compress-Archive did not always write."""
+    return info.filename.replace("\\", "/")
 
 
 def data_name(location: Path) -> str:
