@@ -28,12 +28,29 @@ def test_a_folders_network_comes_with_its_weights_frozen_and_without_a_classifie
 
 def test_a_folder_may_lie_in_the_home_folder(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tiny_backbone.parent))
-    monkeypatch.setenv("TLK_WEIGHTS", str(tiny_backbone))
     assert load_backbone(f"local-dir:~/{tiny_backbone.name}")  # no shell expands it behind a colon
-    with pytest.raises(
-        UserError, match=r"nowhere has no config.json\n.* set TLK_WEIGHTS to the folder that holds nowhere/"
-    ):
+    again = r"no config.json\n.* set TLK_WEIGHTS to the folder that holds nowhere/"
+    with pytest.raises(UserError, match=f"/nowhere has {again}"):
         load_backbone("local-dir:~/nowhere")
+    monkeypatch.setenv("TLK_WEIGHTS", "~")
+    assert load_backbone(f"local-dir:elsewhere/{tiny_backbone.name}")  # nor in a notebook's %env
+    with pytest.raises(UserError, match=f"elsewhere/nowhere and {tiny_backbone.parent}/nowhere have {again}"):
+        load_backbone("local-dir:elsewhere/nowhere")
+
+
+def test_weights_found_by_a_networks_name_are_its_own(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLK_WEIGHTS", str(tmp_path))
+    there = json.loads((tiny_backbone / "config.json").read_text())["architecture"]
+    (tmp_path / "mobilenetv2_100").symlink_to(tiny_backbone)
+    (tmp_path / f"{there}.of_ours").symlink_to(tiny_backbone)
+    with pytest.raises(UserError, match=f"backbone mobilenetv2_100: .*/mobilenetv2_100 holds weights of {there}\n"):
+        load_backbone("mobilenetv2_100")
+    assert load_backbone("local-dir:gone/mobilenetv2_100")  # which network they are of was never said
+    assert load_backbone(f"{there}.of_ours")
+    with pytest.raises(UserError, match=f"its weights are not in {tmp_path}/resnet18, and TLK_OFFLINE=1"):
+        load_backbone("resnet18")
 
 
 @pytest.mark.parametrize(

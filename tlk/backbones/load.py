@@ -1,5 +1,6 @@
 """Networks from timm: by name, from the hub, or from a folder on disk."""
 
+import json
 import logging
 import os
 import re
@@ -40,7 +41,9 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
     except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         if pretrained and is_offline() and not name.startswith("local-dir:"):
-            why = "its weights are not on this machine, and TLK_OFFLINE=1 forbids fetching them"
+            elsewhere = _elsewhere(name)
+            where = "on this machine" if elsewhere is None else f"in {elsewhere}"
+            why = f"its weights are not {where}, and TLK_OFFLINE=1 forbids fetching them"
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"
             "check the name against timm.list_models(), "
@@ -59,18 +62,45 @@ def _on_disk(name: str) -> str:
     """Return the name of weights as `local-dir:PATH` where they are on disk, or as it is where timm may have them."""
     place = name.removeprefix("local-dir:")
     folders = [Path(place).expanduser()] if place != name else []  # no shell does so behind a colon
-    *_, last = re.split(r"[:/\\]", place.rstrip("/\\"))
-    if os.environ.get("TLK_WEIGHTS"):
-        folders.append(Path(os.environ["TLK_WEIGHTS"]) / last)
+    elsewhere = _elsewhere(place)
+    if elsewhere is not None:
+        folders.append(elsewhere)
     for folder in folders:
         if os.path.isfile(folder / "config.json"):
+            if ":" not in name:
+                _require_architecture(name, folder)
             return f"local-dir:{folder}"
     if place != name:
         raise UserError(
-            f"backbone {name}: {folders[0]} has no config.json\nname a folder with a timm config and weights; "
-            f"weights that lie elsewhere now: set TLK_WEIGHTS to the folder that holds {last}/"
+            f"backbone {name}: {' and '.join(map(str, folders))} {'have' if elsewhere else 'has'} no config.json\n"
+            "name a folder with a timm config and weights; "
+            f"weights that lie elsewhere now: set TLK_WEIGHTS to the folder that holds {_last(place)}/"
         )
     return name
+
+
+def _elsewhere(place: str) -> Path | None:
+    """Return the folder of these weights in TLK_WEIGHTS, which need not be there; None without that setting."""
+    weights = os.environ.get("TLK_WEIGHTS")
+    return Path(weights).expanduser() / _last(place) if weights else None
+
+
+def _last(place: str) -> str:
+    return re.split(r"[:/\\]", place.rstrip("/\\"))[-1]
+
+
+def _require_architecture(name: str, folder: Path) -> None:
+    """Raise a UserError if weights that were found by a network's name are another network's."""
+    try:
+        there = json.loads((folder / "config.json").read_bytes())["architecture"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # timm says what is wrong with it
+    if there != _last(name).partition(".")[0]:  # "timm/resnet18.a1_in1k" is a name, too
+        raise UserError(
+            f"backbone {name}: {folder} holds weights of {there}\n"
+            "give the folder the name of its network, or take it as it is: "
+            f"--backbone local-dir:{folder}"
+        )
 
 
 def load_resized(name: str, size: int | None) -> Any:

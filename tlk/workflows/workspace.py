@@ -35,11 +35,14 @@ class Workspace:
 
     @classmethod
     def here(cls, data: Path | None = None, runs: Path | None = None) -> "Workspace":
-        """Return the places as options and environment name them: TLK_DATA, TLK_CACHE."""
+        """Return the places as options and environment name them: TLK_DATA, TLK_CACHE; no shell expands `~` for all.
+
+        A notebook's `%env` and a file of settings leave it as it is, and a folder called `~` is never meant.
+        """
         return cls(
-            data=data or Path(os.environ.get("TLK_DATA") or "data"),
+            data=data or Path(os.environ.get("TLK_DATA") or "data").expanduser(),
             runs=runs or Path("runs"),
-            cache=Path(os.environ.get("TLK_CACHE") or ".tlk"),
+            cache=Path(os.environ.get("TLK_CACHE") or ".tlk").expanduser(),
         )
 
     def competition(self) -> Competition:
