@@ -41,13 +41,13 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
     except Exception as error:  # timm and the hub raise many kinds; all mean that there is no such network here
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         if pretrained and is_offline() and not name.startswith("local-dir:"):
-            elsewhere = _elsewhere(name)
-            where = "on this machine" if elsewhere is None else f"in {elsewhere}"
-            why = f"its weights are not {where}, and TLK_OFFLINE=1 forbids fetching them"
+            why = "its weights are not on this machine, and TLK_OFFLINE=1 forbids fetching them"
+        elsewhere = None if name.startswith("local-dir:") else _elsewhere(name)
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"
             "check the name against timm.list_models(), "
             "or name weights on disk: --backbone local-dir:PATH, or TLK_WEIGHTS"
+            + (f", where there is no {elsewhere} yet" if elsewhere else "")
         ) from error
     lacking = sorted({key for key, _ in model.named_parameters()} & set(missing)) if pretrained else []
     if lacking:
