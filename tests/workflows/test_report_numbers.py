@@ -10,6 +10,7 @@ import pytest
 
 from tlk.constants import PICKS
 from tlk.data.candidates import build_lists
+from tlk.metrics import bootstrap_interval
 from tlk.training.history import EPOCH_COLUMNS, Epoch
 from tlk.workflows.evaluate import describe, outcomes
 from tlk.workflows.out_of_fold import OutOfFold
@@ -204,6 +205,20 @@ def test_a_chart_for_each_stratum_and_a_table_of_all() -> None:
     expected = 100 * runs[0].result.expected(PICKS)
     assert str(table.rows[0][2]).startswith(f"{expected[half == 0].mean():.1f} [")
     assert "Neither" in strata([runs], [{}]).text[0]
+
+
+def test_intervals_of_strata_are_in_percent_in_the_charts_as_in_the_table() -> None:
+    """Of pairs that are all won, too, whose interval is not drawn by resampling."""
+    run = made()
+    won = run.result.expected(PICKS) == 1
+    assert won.sum() > 1
+    (chart,) = strata([[run]], [{"won": Stratum(("no", "yes"), won.astype(int))}]).charts
+    first, *_, last = chart.x_ticks
+    across = np.poly1d(np.polyfit([first.at, last.at], [float(first.label), float(last.label)], 1))
+    spans = [across([x for x, _ in mark.points]) for mark in chart.marks if mark.kind == "span"]
+    expected = [100 * np.array(bootstrap_interval(run.result.expected(PICKS)[own])) for own in (~won, won)]
+    assert expected[1][0] < expected[1][1]
+    np.testing.assert_allclose(spans, expected, atol=0.5)  # places are rounded
 
 
 def test_a_fold_that_stops_does_not_move_the_mean() -> None:

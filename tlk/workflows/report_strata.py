@@ -13,6 +13,7 @@ from tlk.embeddings.embed import embed
 from tlk.errors import UserError
 from tlk.metrics import bootstrap_interval
 from tlk.report.blocks import Chart, Section, Table
+from tlk.report.charts import Interval
 from tlk.report.intervals import Row, interval_chart
 from tlk.tables import parse_table, read_table
 from tlk.workflows.progress import Reporter
@@ -166,11 +167,13 @@ def _cell(chances: np.ndarray) -> str:
 
 
 def _chart(group: Sequence[ReportedRun], name: str, stratum: Stratum) -> Chart:
-    chances = [100 * run.result.expected(PICKS) for run in group]
-    rows = [
-        Row(word, [(float(one[members].mean()), bootstrap_interval(one[members])) for one in chances])
-        for word, members in stratum.members()
-    ]
+    chances = [run.result.expected(PICKS) for run in group]
+    rows = [Row(word, [_measured(one[members]) for one in chances]) for word, members in stratum.members()]
     names = [run.name for run in group]
     table = Table(f"{name}, in %", ("pairs", "n", *names), _rows(group, name, stratum))
-    return interval_chart(name, f"expected top-{PICKS}, %", names, rows, table, float(chances[0].mean()))
+    return interval_chart(name, f"expected top-{PICKS}, %", names, rows, table, 100 * float(chances[0].mean()))
+
+
+def _measured(chances: np.ndarray) -> tuple[float, Interval]:
+    low, high = bootstrap_interval(chances)  # of shares, which are shown in percent
+    return 100 * float(chances.mean()), (100 * low, 100 * high)
