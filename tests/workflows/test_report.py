@@ -257,3 +257,18 @@ def test_a_damaged_run_is_an_error_when_named_and_left_out_when_not(workspace: W
     with pytest.raises(UserError, match="is not a run's"):
         report(here, ["learned"], ReportOptions(tmp_path / "other.html"), Silent())
     assert not (tmp_path / "other.html").exists()
+
+
+def test_runs_whose_scores_are_damaged_are_left_out_unless_all_are(workspace: Workspace, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for name in ("thumbnail", "learned"):
+        shutil.copytree(workspace.runs / name, runs / name)
+    here = Workspace(workspace.data, runs, workspace.cache)
+    notes = Notes()
+    for damaged, other in (("learned", "thumbnail"), ("thumbnail", "")):
+        (runs / damaged / "oof.npz").write_bytes(b"cut off")
+        if other:
+            assert report(here, [], ReportOptions(tmp_path / "r.html"), notes).runs == (other,)
+            assert "run learned is left out" in notes.notes[0]
+    with pytest.raises(UserError, match=r"oof\.npz is damaged"):
+        report(here, [], ReportOptions(tmp_path / "other.html"), Silent())

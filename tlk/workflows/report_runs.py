@@ -56,13 +56,18 @@ def read_runs(workspace: Workspace, names: Sequence[str], reporter: Reporter) ->
     """Return the named runs in their order; without names those of the data, the best first, else the best of all.
 
     Raises:
-        UserError: there is no such run, or none at all, or a named one is damaged.
+        UserError: there is no such run, or none at all, or a named one is damaged, or all are.
     """
     with reporter.track("runs") as progress:
         chosen = [find_run(workspace.runs, name) for name in dict.fromkeys(names)] or _of_data(workspace, reporter)
-        found = []
+        found: list[ReportedRun] = []
         for number, run in enumerate(chosen):
-            found.append(ReportedRun.read(run))
+            try:
+                found.append(ReportedRun.read(run))
+            except UserError as error:
+                if names or not (found or number + 1 < len(chosen)):
+                    raise
+                _leave_out(run, error, reporter)
             progress(number + 1, len(chosen))
     return found
 
@@ -98,6 +103,11 @@ def _of_data(workspace: Workspace, reporter: Reporter) -> list[Run]:
         try:
             if run.manifest()["data"]["name"] == name:
                 there.append((run.numbers()["expected_top_k"][str(PICKS)], run))
-        except UserError as error:  # one damaged run does not hide the others
-            reporter.note(f"run {run.name} is left out: {str(error).splitlines()[0]}")
+        except UserError as error:
+            _leave_out(run, error, reporter)
     return [run for _, run in sorted(there, key=lambda pair: -pair[0])] or [best_run(workspace.runs, name)]
+
+
+def _leave_out(run: Run, error: UserError, reporter: Reporter) -> None:
+    """Say that a run was not named and is damaged: it does not hide the others."""
+    reporter.note(f"run {run.name} is left out: {str(error).splitlines()[0]}")
