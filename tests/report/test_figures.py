@@ -33,6 +33,12 @@ def test_curves_of_each_fold_and_their_mean() -> None:
     assert encode(figure, "png").startswith(b"\x89PNG")
 
 
+def test_a_single_epoch_can_be_seen() -> None:
+    lines = [(np.array([1, 2]), np.array([4.0, 2.0])), (np.array([1]), np.array([2.0]))]
+    (axes,) = learning_curves("run", [Panel("training", "loss", {"x": lines})]).axes
+    assert [line.get_marker() in ("", "None") for line in axes.lines] == [True, False, False]
+
+
 def test_one_panel_alone_and_a_third_beside_an_empty_place() -> None:
     panel = Panel("t", "l", {"x": [(np.array([1]), np.array([1.0]))]})
     assert len(learning_curves("r", [panel]).axes) == 1

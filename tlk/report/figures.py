@@ -56,8 +56,11 @@ def learning_curves(title: str, panels: Sequence[Panel]) -> Figure:
         for number, (name, lines) in enumerate(panel.series.items()):
             colour, dashes = CYCLE[number % len(CYCLE)], ("-", "--", ":", "-.")[number % 4]
             for epochs, values in lines:
-                axes.plot(epochs, values, dashes, color=colour, alpha=0.3, linewidth=0.8)
-            axes.plot(*_mean(lines), dashes, color=colour, linewidth=2.2, label=printable(name))
+                marker = "." if len(epochs) == 1 else ""  # a line through one point cannot be seen
+                axes.plot(epochs, values, dashes, marker=marker, color=colour, alpha=0.3, linewidth=0.8)
+            mean = _mean(lines)
+            alone = "o" if len(mean[0]) == 1 else ""
+            axes.plot(*mean, dashes, marker=alone, color=colour, linewidth=2.2, label=printable(name))
         axes.set(title=printable(panel.title, 60), xlabel="epoch", ylabel=printable(panel.label))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=9)
