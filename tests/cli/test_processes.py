@@ -25,7 +25,7 @@ SECONDS = 300  # far more than any of these needs
 Numbers = dict[str, np.ndarray]
 
 
-def torchrun(processes: int, *arguments: str) -> str:
+def torchrun(processes: int, *arguments: str, code: int = 0) -> str:
     """Run a script or module in several processes on this machine and return all that they print."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -46,7 +46,7 @@ def torchrun(processes: int, *arguments: str) -> str:
         except subprocess.TimeoutExpired:
             os.killpg(started.pid, signal.SIGKILL)  # the launcher's own group: nobody else is in it
             raise
-    assert started.returncode == 0, printed
+    assert started.returncode == code, printed
     return printed
 
 
@@ -165,6 +165,39 @@ def test_two_processes_embed_each_its_share(
         rows = list(csv.DictReader(file))
     assert len(rows) == len(one) == total
     assert {row["folder"] for row in rows} == {"train/left", "train/right", "test/left", "test/right"}
+
+
+def test_where_one_process_fails_the_other_does_not_call_it_a_bug(
+    competition_folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLK_DATA", str(competition_folder))
+    Path("blocked").touch()
+    Path("start.py").write_text(
+        "import os\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    os.environ['TLK_CACHE'] = 'blocked/cache'\n"
+        "from tlk.__main__ import main\n"
+        "main()\n"
+    )
+    printed = torchrun(2, "start.py", "--", "train", "descriptors", "--device", "cpu", code=1)
+    assert "error: " in printed
+    assert "blocked/cache" in printed
+    assert "bug of tlk" not in printed
+    assert not Path("runs/descriptors").exists()
+
+
+def test_a_connection_that_another_process_has_left_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*given: object, **named: object) -> None:
+        raise RuntimeError("[pair.cc:553] Connection closed by peer [127.0.0.1]:11952. This is typically caused by")
+
+    monkeypatch.setattr("tlk.cli.main.app", fail)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run(["train"]) == 2
+    assert capsys.readouterr().err == (
+        "error: another of the processes has ended, so this one does, too\nits own message says why\n"
+    )
 
 
 def test_several_processes_do_not_export(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

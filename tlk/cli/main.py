@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -36,11 +37,15 @@ from tlk.cli import (
 )
 from tlk.errors import UserError, printable
 from tlk.offline import guard_network
-from tlk.processes import leave
+from tlk.processes import leave, world_size
 
 INTERRUPTED = "interrupted; what was complete is kept"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # faults of a disk, whoever meets them
 _OF_THE_PLACE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)  # and of a file or folder
+# What torch.distributed raises where the other end of a connection is gone: kinds of its own, or a bare RuntimeError.
+_OTHER_ENDED = re.compile(
+    r"DistNetworkError|DistStoreError|Connection (closed by peer|reset by peer|refused)|remote proc"
+)
 
 app = typer.Typer(
     name="tlk",
@@ -135,6 +140,8 @@ def _explain(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in _OF_THE_PLACE and error.filename is not None:
         what = f"cannot use {os.fsdecode(error.filename)}: {error.strerror}"
         return _complain(f"{what}\nmend its rights or its name, or choose another place", 2)
+    if world_size() > 1 and _OTHER_ENDED.search(f"{type(error).__name__} {error}"):
+        return _complain("another of the processes has ended, so this one does, too\nits own message says why", 2)
     why = (str(error).strip().splitlines() or [""])[0][:300]
     return _complain(f"tlk failed: {type(error).__name__}: {why}\n{_log()}", 1)
 
