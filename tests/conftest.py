@@ -63,7 +63,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> SharedFolder:
                 shutil.rmtree(folder, ignore_errors=True)  # of a process in which it failed
                 folder.mkdir()
                 with pytest.MonkeyPatch.context() as patch:
-                    for setting in ("TLK_DATA", "TLK_CACHE", "TLK_PIXEL_CACHE_GB"):
+                    for setting in ("TLK_DATA", "TLK_CACHE", "TLK_WEIGHTS", "TLK_PIXEL_CACHE_GB"):
                         patch.delenv(setting, raising=False)
                     patch.chdir(folder)
                     make(folder)
@@ -87,7 +87,7 @@ def competition_folder(shared_folder: SharedFolder) -> Path:
 @pytest.fixture
 def workspace_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder without TLK_… settings that would leak in."""
-    for name in ("TLK_DATA", "TLK_CACHE", "TLK_PIXEL_CACHE_GB"):
+    for name in ("TLK_DATA", "TLK_CACHE", "TLK_WEIGHTS", "TLK_PIXEL_CACHE_GB"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -27,6 +27,7 @@ def test_a_folders_network_comes_with_its_weights_frozen_and_without_a_classifie
 
 
 def test_a_folder_may_lie_in_the_home_folder(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TLK_WEIGHTS", raising=False)
     monkeypatch.setenv("HOME", str(tiny_backbone.parent))
     assert load_backbone(f"local-dir:~/{tiny_backbone.name}")  # no shell expands it behind a colon
     again = r"no config.json\n.* set TLK_WEIGHTS to the folder that holds nowhere/"
