@@ -4,7 +4,7 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,27 @@ def _frozen() -> None:
         gc.collect()
         gc.freeze()
         frozen = len(sys.modules)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _duplicates_once() -> Iterator[None]:
+    """In one process, near-duplicates among the same images are looked for once: nearly all tests fold the same."""
+    from tlk.duplicates import DuplicatePairs, find_duplicates
+
+    known: dict[bytes, DuplicatePairs] = {}
+
+    def find(images: Iterable[Any], keys: Any, *, progress: Callable[[int], None], **given: Any) -> DuplicatePairs:
+        key = keys.tobytes() + repr(given).encode()
+        if key not in known:
+            known[key] = find_duplicates(images, keys, progress=progress, **given)
+        else:
+            for done, _ in enumerate(images, 1):  # they are decoded, and kept decoded, as ever
+                progress(done)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tlk.workflows.folds.find_duplicates", find)
+        yield
 
 
 SharedFolder = Callable[[str, Callable[[Path], object]], Path]

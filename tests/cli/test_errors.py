@@ -253,10 +253,10 @@ def test_no_run_yet(data: Path, workspace_folder: Path, capsys: pytest.CaptureFi
     assert not outputs(workspace_folder)
 
 
-@pytest.mark.parametrize("topk", ["0", "21", "-1"])
-def test_topk_outside(topk: str, data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_topk_outside(data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "thumbnail"]) == 0
-    refuse(["eval", "--topk", topk], capsys, f"--topk {topk}")
+    for topk in ("0", "21", "-1"):
+        refuse(["eval", "--topk", topk], capsys, f"--topk {topk}")
 
 
 def test_submissions_are_judged(data: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

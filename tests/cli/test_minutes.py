@@ -55,11 +55,13 @@ def manifest(name: str) -> dict[str, Any]:
     return found
 
 
-def test_no_time_is_refused(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_time_is_refused(
+    competition_folder: Path, workspace_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for minutes in ("0", "nan", "inf", "-3"):
-        assert run(["train", "descriptors", "--minutes", minutes]) == 2
+        assert run(["train", "descriptors", "--minutes", minutes, "--data", str(competition_folder)]) == 2
         assert "--minutes" in capsys.readouterr().err
-    assert not (data / "runs").exists()
+    assert not Path("runs").exists()
 
 
 @pytest.mark.slow

@@ -57,6 +57,7 @@ def test_openvino_gives_what_pytorch_gives(backbone_folder: Path, tmp_path: Path
     assert list(tmp_path.glob("*/graph.xml"))
 
 
+@pytest.mark.slow
 @needs_openvino
 def test_the_accuracy_on_the_embedded_competition_is_the_same(
     mobilenet_folder: Path, competition_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
