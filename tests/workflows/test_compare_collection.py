@@ -10,7 +10,7 @@ from tlk.data.collection_pairs import PAIRS_TABLE, read_pairs
 from tlk.data.parts import TEST, TRAIN
 from tlk.data.standins import draw_painters
 from tlk.errors import UserError
-from tlk.workflows.collection_tables import has_tables_of
+from tlk.workflows.collection_tables import tables_of
 from tlk.workflows.compare import compare
 from tlk.workflows.data_painters import make_painters
 from tlk.workflows.data_pairs import PairOptions, make_pairs
@@ -62,4 +62,4 @@ def test_runs_are_not_blended_on_other_parts_than_they_were_trained_on(workspace
     assert not (workspace.runs / "both").exists()
     make_pairs(workspace, PairOptions(("artist",)), Silent())
     run, _, _ = ensemble(workspace, ["plain", "again"], options)
-    assert has_tables_of(run, Collection(workspace.data), workspace.data)
+    assert tables_of(run, Collection(workspace.data), workspace.data) is not None

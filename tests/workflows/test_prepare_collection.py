@@ -19,7 +19,7 @@ from tlk.recipe_schema import Recipe
 from tlk.tables import format_table
 from tlk.training.accelerator import make_accelerator
 from tlk.training.negatives import RandomNegatives
-from tlk.workflows.collection_tables import has_tables_of
+from tlk.workflows.collection_tables import tables_of
 from tlk.workflows.inputs import input_maker
 from tlk.workflows.manifest import Clock
 from tlk.workflows.prepare import Prepared
@@ -249,6 +249,6 @@ def test_tables_are_known_again_until_they_change(folder: Path, loss: str) -> No
     (folder / "pairs.csv").write_text(format_table(PAIRS_HEADER, pairs))
     told = SimpleNamespace(list_seed=prepare(folder, loss={"name": loss}).split.list_seed)
     run = cast(Run, SimpleNamespace(blend=lambda: None, out_of_fold=lambda: told))
-    assert has_tables_of(run, Collection(folder), folder)
+    assert tables_of(run, Collection(folder), folder) is not None
     (folder / "pairs.csv").write_text(format_table(PAIRS_HEADER, [row for row in pairs if row[:2] != pairs[2][:2]]))
-    assert not has_tables_of(run, Collection(folder), folder)
+    assert tables_of(run, Collection(folder), folder) is None

@@ -1,14 +1,11 @@
 """Networks from timm: by name, from the hub, or from a folder on disk."""
 
-import json
 import logging
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 from tlk import torchvision_schemas
 from tlk.backbones.missing import missing_weights
+from tlk.backbones.on_disk import find_on_disk, folder_in_weights
 from tlk.backbones.pickles import weights_only
 from tlk.errors import UserError
 from tlk.offline import is_offline
@@ -24,7 +21,7 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
         UserError: timm knows no such network, or its weights cannot be had, or are not those of all its layers.
     """
     if pretrained or name.startswith("local-dir:"):
-        name = _on_disk(name)
+        name = find_on_disk(name)
     torchvision_schemas.declare()
     if is_offline():
         import huggingface_hub.constants
@@ -42,7 +39,7 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
         why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         if pretrained and is_offline() and not name.startswith("local-dir:"):
             why = "its weights are not on this machine, and TLK_OFFLINE=1 forbids fetching them"
-        elsewhere = None if name.startswith("local-dir:") else _elsewhere(name)
+        elsewhere = None if name.startswith("local-dir:") else folder_in_weights(name)
         raise UserError(
             f"backbone {name} cannot be loaded: {why}\n"
             "check the name against timm.list_models(), "
@@ -56,51 +53,6 @@ def load_backbone(name: str, pretrained: bool = True, **options: Any) -> Any:
             "get the weights again, or name others: --backbone local-dir:PATH"
         )
     return model.eval().requires_grad_(False)
-
-
-def _on_disk(name: str) -> str:
-    """Return the name of weights as `local-dir:PATH` where they are on disk, or as it is where timm may have them."""
-    place = name.removeprefix("local-dir:")
-    folders = [Path(place).expanduser()] if place != name else []  # no shell does so behind a colon
-    elsewhere = _elsewhere(place)
-    if elsewhere is not None:
-        folders.append(elsewhere)
-    for folder in folders:
-        if os.path.isfile(folder / "config.json"):
-            if ":" not in name:
-                _require_architecture(name, folder)
-            return f"local-dir:{folder}"
-    if place != name:
-        raise UserError(
-            f"backbone {name}: {' and '.join(map(str, folders))} {'have' if elsewhere else 'has'} no config.json\n"
-            "name a folder with a timm config and weights; "
-            f"weights that lie elsewhere now: set TLK_WEIGHTS to the folder that holds {_last(place)}/"
-        )
-    return name
-
-
-def _elsewhere(place: str) -> Path | None:
-    """Return the folder of these weights in TLK_WEIGHTS, which need not be there; None without that setting."""
-    weights = os.environ.get("TLK_WEIGHTS")
-    return Path(weights).expanduser() / _last(place) if weights else None
-
-
-def _last(place: str) -> str:
-    return re.split(r"[:/\\]", place.rstrip("/\\"))[-1]
-
-
-def _require_architecture(name: str, folder: Path) -> None:
-    """Raise a UserError if weights that were found by a network's name are another network's."""
-    try:
-        there = json.loads((folder / "config.json").read_bytes())["architecture"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return  # timm says what is wrong with it
-    if there != _last(name).partition(".")[0]:  # "timm/resnet18.a1_in1k" is a name, too
-        raise UserError(
-            f"backbone {name}: {folder} holds weights of {there}\n"
-            "give the folder the name of its network, or take it as it is: "
-            f"--backbone local-dir:{folder}"
-        )
 
 
 def load_resized(name: str, size: int | None) -> Any:

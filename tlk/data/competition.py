@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from unicodedata import normalize
 
 from tlk.constants import CANDIDATES
 from tlk.data.images import SUFFIXES
+from tlk.data.names import composed
 from tlk.data.source import Source, open_source
 from tlk.errors import UserError, summarise
 from tlk.submission import submission_header
@@ -61,14 +61,14 @@ class ImageIndex(Mapping[str, str]):
 
     def __init__(self, paths: Mapping[str, str]) -> None:
         self._paths = paths
-        self._normal = {normalize("NFC", name): path for name, path in paths.items() if not name.isascii()}
+        self._normal = {composed(name): path for name, path in paths.items() if not name.isascii()}
 
     def __getitem__(self, name: str) -> str:
         path = self._paths.get(name)
-        return self._normal[normalize("NFC", name)] if path is None else path
+        return self._normal[composed(name)] if path is None else path
 
     def __contains__(self, name: object) -> bool:
-        return name in self._paths or (isinstance(name, str) and normalize("NFC", name) in self._normal)
+        return name in self._paths or (isinstance(name, str) and composed(name) in self._normal)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 
 from tlk.data.competition import FOLDERS, CandidateLists, Pairs
+from tlk.data.names import composed
 from tlk.data.reader import ImageReader
 from tlk.duplicates import find_duplicates
 from tlk.duplicates.embedded import alike_embeddings
@@ -66,12 +66,12 @@ def find_leaks(pairs: Pairs, lists: CandidateLists, duplicates: Sequence[dict[st
     """
     alike: dict[str, set[str]] = defaultdict(set)
     for row in duplicates:
-        first, second = _normal(row["first"]), _normal(row["second"])
+        first, second = composed(row["first"]), composed(row["second"])
         alike[first].add(second)
         alike[second].add(first)
-    queries = {_normal(query): query for query in lists.queries}
+    queries = {composed(query): query for query in lists.queries}
     candidates = {
-        query: {_normal(name): name for name in names}
+        query: {composed(name): name for name in names}
         for query, names in zip(lists.queries, lists.candidates, strict=True)
     }
     found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
@@ -84,15 +84,10 @@ def find_leaks(pairs: Pairs, lists: CandidateLists, duplicates: Sequence[dict[st
     return [{"query": query, "candidate": answer, "pairs": again} for (query, answer), again in sorted(found.items())]
 
 
-def _normal(name: str) -> str:
-    """Return a name as it is compared: an image's file and its id may differ in Unicode's normal form."""
-    return normalize("NFC", name)
-
-
 def _near(alike: dict[str, set[str]], folder: str, name: str) -> dict[str, set[str]]:
     """Return folder → ids of the near-duplicates of one image."""
     near: dict[str, set[str]] = defaultdict(set)
-    for found in alike[_normal(f"{folder}/{name}")]:
+    for found in alike[composed(f"{folder}/{name}")]:
         place, _, other = found.rpartition("/")
         near[place].add(other)
     return near

@@ -16,8 +16,8 @@ from tlk.recipe_schema import Recipe
 from tlk.workflows.run import Run
 
 
-def has_tables_of(run: Run, collection: Collection, folder: Path) -> bool:
-    """Return whether a collection in `folder` still has the parts and pairs that a run was trained with.
+def tables_of(run: Run, collection: Collection, folder: Path) -> CollectionPairs | None:
+    """Return the parts and pairs of a collection in `folder`, None if they are not those that a run was trained with.
 
     Where they were made anew, what the run has learned from may be in the test part.
 
@@ -27,14 +27,12 @@ def has_tables_of(run: Run, collection: Collection, folder: Path) -> bool:
     found = read_pairs(collection, folder)
     group = joined_groups(found, labels_of(collection, found.rules, PAIRS_TABLE))
     now = {tables_number(found, chosen_pairs(found, group, kind), group) for kind in (False, True)}
-    blend = run.blend()
-    runs = [run] if blend is None else [run.member(member.run) for member in blend.members]
-    return all(one.out_of_fold().list_seed in now for one in runs)
+    return found if run.out_of_fold().list_seed in now else None
 
 
 def require_tables_of(run: Run, folder: Path) -> None:
     """Raise a UserError unless the collection in `folder` has the parts and pairs that a run was trained with."""
-    if not has_tables_of(run, Collection(folder), folder):
+    if tables_of(run, Collection(folder), folder) is None:
         what = f"{folder} has other parts and pairs than those that the members were trained with"
         raise UserError(f"{what}\nmake these again with tlk data pairs, or train the members again")
 

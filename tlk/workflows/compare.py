@@ -12,12 +12,11 @@ import numpy as np
 
 from tlk.constants import PICKS
 from tlk.data.collection import Collection, is_collection
-from tlk.data.collection_pairs import read_pairs
 from tlk.data.gallery import Gallery
 from tlk.data.parts import TRAIN
 from tlk.data.source import data_name
 from tlk.errors import UserError
-from tlk.workflows.collection_tables import has_tables_of
+from tlk.workflows.collection_tables import tables_of
 from tlk.workflows.device import require_device
 from tlk.workflows.known_scores import KnownScores, score_out_of_fold
 from tlk.workflows.pair_images import find_images, find_unseen
@@ -139,7 +138,7 @@ def _learned_from(run: Run, paths: list[str], gallery: Gallery) -> list[str]:
     collection = Collection(location)
     part = np.full(len(collection), TRAIN)  # where nothing says what the run learned from: any image may be of it
     with suppress(UserError):
-        if has_tables_of(run, collection, location):
-            part = read_pairs(collection, location).image_part
+        tables = tables_of(run, collection, location)
+        part = part if tables is None else tables.image_part
     own = dict(zip(collection.paths, part, strict=True))
     return [path for path in dict.fromkeys(paths) if own.get(path) == TRAIN]

@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from unicodedata import normalize
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tlk.data.collection import is_collection
 from tlk.data.competition import Competition
 from tlk.data.gallery import Gallery, open_gallery
 from tlk.data.images import decode_image
+from tlk.data.names import composed
 from tlk.data.source import open_source
 from tlk.errors import UserError
 from tlk.workflows.run import Run
@@ -75,7 +75,7 @@ def find_unseen(run: Run, paths: Sequence[str], workspace: Workspace) -> Unseen 
 
 def _named(stem: str, ids: np.ndarray) -> list[int]:
     """Return where an image stands among ids; its file's name may be in another of Unicode's normal forms."""
-    return [place for place, name in enumerate(ids) if normalize("NFC", name) == normalize("NFC", stem)]
+    return [place for place, name in enumerate(ids) if composed(name) == composed(stem)]
 
 
 def _gallery(location: Path, names: tuple[str, str]) -> Gallery:

@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from unicodedata import normalize
 
 import numpy as np
 
 from tlk.data.gallery import Gallery
 from tlk.data.images import decode_image
+from tlk.data.names import composed
 from tlk.data.reader import ImageReader
 from tlk.data.source import MAX_FILE_BYTES, Source
 from tlk.errors import UserError
@@ -81,7 +81,7 @@ def find_queries(names: Sequence[str], gallery: Gallery) -> list[Query]:
 
 def _composed_otherwise(name: str, gallery: Gallery) -> list[str]:
     """Return the ids that read like a name: a keyboard composes letters and accents otherwise than many a disk."""
-    return [one for one in gallery.ids if not one.isascii() and normalize("NFC", one) == normalize("NFC", name)]
+    return [one for one in gallery.ids if not one.isascii() and composed(one) == composed(name)]
 
 
 def _unreadable(error: UserError) -> UserError:
