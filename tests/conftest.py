@@ -64,7 +64,8 @@ def _duplicates_once() -> Iterator[None]:
         return known[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tlk.workflows.folds.find_duplicates", find)
+        for module in ("folds", "data_pairs"):
+            patch.setattr(f"tlk.workflows.{module}.find_duplicates", find)
         yield
 
 

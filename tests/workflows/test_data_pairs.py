@@ -3,20 +3,15 @@
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from tlk.data.collection import TABLE, Collection, write_collection
 from tlk.data.relevance import labels_of
 from tlk.data.standins import draw_nga
-from tlk.duplicates import DuplicatePairs, find_duplicates
 from tlk.errors import UserError
-from tlk.workflows import data_pairs as module
 from tlk.workflows.data_nga import NgaOptions, make_nga
 from tlk.workflows.data_pairs import PairOptions, PairsDone, make_pairs, parse_shares
 from tlk.workflows.progress import Silent
@@ -40,23 +35,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(folder / "opendata" / row["url"].removeprefix(f"{ADDRESS}/"), out / row["file"])
     make_nga(folder / "opendata", out, options, Silent())
     return out
-
-
-@pytest.fixture(scope="module")
-def memory() -> dict[bytes, DuplicatePairs]:
-    return {}
-
-
-@pytest.fixture(autouse=True)
-def _look_once(memory: dict[bytes, DuplicatePairs], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the same images the near-duplicates are looked for once: it takes longer than all the rest."""
-
-    def find(images: Iterable[np.ndarray], keys: np.ndarray, **given: Any) -> DuplicatePairs:
-        if keys.tobytes() not in memory:
-            memory[keys.tobytes()] = find_duplicates(images, keys, **given)
-        return memory[keys.tobytes()]
-
-    monkeypatch.setattr(module, "find_duplicates", find)
 
 
 @pytest.fixture(scope="module")

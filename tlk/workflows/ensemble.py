@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from tlk.constants import PICKS, TOPK
-from tlk.data.collection import Collection, is_collection
+from tlk.data.collection import is_collection
 from tlk.embeddings.views import digest
 from tlk.errors import UserError
 from tlk.files import write_json
@@ -29,7 +29,7 @@ from tlk.workflows.partial import AT_ONCE, choose_place, complete, open_partial
 from tlk.workflows.progress import Silent
 from tlk.workflows.run import VERIFICATION, Run, find_run
 from tlk.workflows.sampled_lists import SampledLists
-from tlk.workflows.trained_images import fingerprint_of
+from tlk.workflows.trained_images import was_trained_on
 from tlk.workflows.verify import verify
 from tlk.workflows.workspace import Workspace
 
@@ -124,18 +124,13 @@ def _verify(run: Run, members: Sequence[Run], workspace: Workspace) -> None:
         UserError: the workspace's data are not that collection, or its parts were made anew: what the members have
             learned from may be in the test part now.
     """
-    trained = members[0].manifest()["data"]
-    if not is_collection(workspace.data) or _fingerprint(workspace) != trained.get("fingerprint"):
+    name = members[0].manifest()["data"]["name"]
+    if not is_collection(workspace.data) or not was_trained_on(members[0], workspace):
         raise UserError(
-            f"the runs were trained on the collection {trained['name']!r}, not on {workspace.data}\nname it with --data"
+            f"the runs were trained on the collection {name!r}, not on {workspace.data}\nname it with --data"
         )
     require_tables_of(run, workspace.data)
     write_json(run.folder / VERIFICATION, verify(run, workspace, "auto", Silent()))
-
-
-def _fingerprint(workspace: Workspace) -> str:
-    collection = Collection(workspace.data)
-    return fingerprint_of(workspace, collection, workspace.reader(collection, passes=1))
 
 
 def blend_members(run: Run, recipe: EnsembleRecipe, name: str) -> tuple[dict[str, Any], list[Contribution]]:

@@ -40,13 +40,13 @@ def fingerprint_of(workspace: Workspace, data: Data, reader: ImageReader) -> str
 
 
 def was_trained_on(run: Run, workspace: Workspace) -> bool:
-    """Return whether a run was trained on the very images of a competition, whatever its folder is called.
+    """Return whether a run was trained on the very images of the data, whatever their folder is called.
 
     Raises:
         UserError: a table of the data is faulty, or an image cannot be read.
     """
     manifest = run.manifest()
     trained = as_trained(workspace, manifest)
-    competition = trained.competition()
-    own = fingerprint_of(trained, competition, trained.reader(competition, passes=1))
+    data = open_data(trained)
+    own = fingerprint_of(trained, data, trained.reader(data, passes=1))
     return bool(own == manifest["data"].get("fingerprint"))
